@@ -1,0 +1,59 @@
+"""Affinities: for each offset, whether a voxel and the voxel at that offset are one neuron.
+
+Channel c at voxel v is the edge from v to v + offsets[c]; offsets are (z, y, x) in voxels, and
+the nearest three of the field are (-1,0,0), (0,-1,0), (0,0,-1).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from fgnet.settings.base import NEAREST as NEAREST
+from fgnet.settings.base import Offset
+
+
+def edge_slices(offset: Offset) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Slices (v, v + offset) over all voxels v for which both ends lie in the volume."""
+    here = tuple(slice(max(0, -step), None if step <= 0 else -step) for step in offset)
+    there = tuple(slice(max(0, step), None if step >= 0 else step) for step in offset)
+    return here, there
+
+
+def from_labels(
+    labels: npt.NDArray[np.integer], offsets: Sequence[Offset]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Ideal affinities of a segmentation.
+
+    Args:
+        labels: (z, y, x), 0 is background and has affinity 0 to everything.
+        offsets: one (z, y, x) an edge channel.
+
+    Returns:
+        affinities (channels, z, y, x) in {0, 1}, and a mask of the edges that have both ends
+        in the volume.
+    """
+    affinities = np.zeros((len(offsets), *labels.shape), np.float32)
+    known = np.zeros(affinities.shape, np.bool_)
+    for channel, offset in enumerate(offsets):
+        here, there = edge_slices(offset)
+        same = (labels[here] == labels[there]) & (labels[here] > 0)
+        affinities[channel][here] = same
+        known[channel][here] = True
+    return affinities, known
+
+
+def widen_borders(labels: npt.NDArray[np.integer], in_plane_only: bool) -> npt.NDArray[np.integer]:
+    """Set to 0 every voxel whose 3x3 (in plane) or 3x3x3 window holds two or more neurons.
+
+    Membranes get a width that a network can learn. In plane as in weih527/SuperHuman
+    (``seg_widen_border``, tsz_h=1); the 3-D window serves isotropic data.
+    """
+    window = (1, 3, 3) if in_plane_only else (3, 3, 3)
+    highest = ndimage.maximum_filter(labels, window)
+    # the lowest neuron in the window: background must not count as one
+    unset = np.iinfo(labels.dtype).max
+    lowest = ndimage.minimum_filter(np.where(labels > 0, labels, unset), window)
+    several = (highest > 0) & (lowest != highest)
+    return np.where(several, 0, labels).astype(labels.dtype)

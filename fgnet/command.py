@@ -1,0 +1,44 @@
+"""The thin command line under every stage: log lines, exit status, one-sentence errors."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from fgnet.errors import InputError
+
+
+def parser(stage: str, text: str) -> argparse.ArgumentParser:
+    """A parser for ``python -m fgnet.STAGE`` whose help starts with the module's docstring."""
+    return argparse.ArgumentParser(
+        prog=f"python -m fgnet.{stage}",
+        description=text,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def main(
+    arguments: argparse.ArgumentParser,
+    run: Callable[..., Any],
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Parse the arguments, call ``run(**arguments)``; 0 when done, 2 for an input error."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
+    )
+    values = vars(arguments.parse_args(argv))
+    try:
+        run(**values)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def need(path: Path, role: str) -> Path:
+    """The path itself, or an InputError when there is no file."""
+    if not path.is_file():
+        raise InputError(f"{role}: there is no file {str(path)!r}; check the path in the config")
+    return path

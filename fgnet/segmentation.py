@@ -1,0 +1,80 @@
+"""A segmentation as a file: fragments once, and for each threshold which of them are one neuron.
+
+``volumes/labels/fragments`` holds ids 1..n (0 is background). The group ``segmentation`` holds
+``thresholds`` (k,) and one of
+
+- ``merges`` (m, 2) and ``counts`` (k,): an ordered list of pairs of fragments, and how many of
+  them are applied at each threshold (hierarchical methods), or
+- ``tables`` (k, n + 1): the segment of every fragment at each threshold (flat methods).
+
+The list is cut by count and never by score: waterz with a queue of 256 bins merges in an order
+whose scores are not monotone.
+"""
+
+from collections.abc import Sequence
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from fgnet import volume
+from fgnet.errors import InputError
+
+THRESHOLDS = "segmentation/thresholds"
+MERGES = "segmentation/merges"
+COUNTS = "segmentation/counts"
+TABLES = "segmentation/tables"
+
+Ids = npt.NDArray[np.uint32]
+
+
+def write_merges(
+    file: h5py.File, thresholds: Sequence[float], merges: Ids, counts: Sequence[int]
+) -> None:
+    """Store the ordered merges (m, 2) of fragment ids and how many apply at each threshold."""
+    file[THRESHOLDS] = np.asarray(thresholds, np.float64)
+    file[MERGES] = np.asarray(merges, np.uint32).reshape(-1, 2)
+    file[COUNTS] = np.asarray(counts, np.int64)
+
+
+def write_tables(file: h5py.File, thresholds: Sequence[float], tables: Ids) -> None:
+    """Store one lookup table (n + 1,) per threshold, as an array (k, n + 1)."""
+    file[THRESHOLDS] = np.asarray(thresholds, np.float64)
+    file[TABLES] = np.asarray(tables, np.uint32)
+
+
+def thresholds(file: h5py.File) -> list[float]:
+    """The thresholds for which the file holds a segmentation, in ascending order."""
+    return [float(value) for value in volume.dataset(file, THRESHOLDS, "k")[:]]
+
+
+def table(file: h5py.File, threshold: float, fragments: int) -> Ids:
+    """The segment of every fragment at one threshold.
+
+    Args:
+        fragments: the number n of fragments.
+
+    Returns:
+        (n + 1,) uint32: entry i is the segment of fragment i; entry 0 is 0.
+
+    Raises:
+        InputError: the file holds no segmentation for this threshold.
+    """
+    known = thresholds(file)
+    near = np.flatnonzero(np.isclose(known, threshold, rtol=0, atol=1e-9))
+    if near.size == 0:
+        raise InputError(
+            f"{file.filename}: holds no segmentation at threshold {threshold}; "
+            f"it has {', '.join(f'{value:g}' for value in known)}"
+        )
+    index = int(near[0])
+    if TABLES in file:
+        return np.asarray(file[TABLES][index], np.uint32)
+    merges = file[MERGES][: int(file[COUNTS][index])].astype(np.int64)
+    size = fragments + 1
+    graph = coo_matrix((np.ones(len(merges), np.int8), (merges[:, 0], merges[:, 1])), (size, size))
+    _, segment = connected_components(graph, directed=False)
+    # fragment 0 is background and merges with nothing, so it is component 0
+    return np.asarray(segment, np.uint32)
