@@ -1,0 +1,30 @@
+"""Settings of the stage download."""
+
+from pydantic import Field
+
+from fgnet.settings.base import Section
+from fgnet.settings.volumes import Volume
+
+
+class Download(Section):
+    """How files are fetched over http(s)."""
+
+    retries: int = Field(
+        5, ge=0, description="Tries after a failed one, each of which resumes where it broke off."
+    )
+    backoff: float = Field(
+        1.0, ge=0, description="Seconds before the first retry; doubled before each further one."
+    )
+    timeout: float = Field(
+        60.0, gt=0, description="Seconds without a byte from the server after which a try failed."
+    )
+    connections: int = Field(
+        4, ge=1, le=32, description="Files of an image series fetched at the same time."
+    )
+
+
+class VolumeDownload(Section):
+    """What the rule of one volume receives."""
+
+    volume: Volume = Field(description="The volume's entry in the registry.")
+    download: Download = Field(description="How files are fetched over http(s).")
