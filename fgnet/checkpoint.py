@@ -1,0 +1,74 @@
+"""A trained model as one file: weights, and all that is needed to use them rightly."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter
+from torch import Tensor, nn
+
+from fgnet.errors import InputError
+from fgnet.model.build import build
+from fgnet.settings.base import Offset
+from fgnet.settings.network import Network
+from fgnet.volume import whole_or_nothing
+
+FORMAT = "fgnet checkpoint 1"
+NETWORK: TypeAdapter[Any] = TypeAdapter(Network)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What inference must know of a model.
+
+    Attributes:
+        network: settings of the network, as plain values.
+        offsets: edge of every affinity channel.
+        crop: the training crop (z, y, x) in voxels.
+        voxel_size: of the training volumes, nm along z, y, x.
+        normalize: settings by which the training volumes were normalised, as plain values.
+        training: all settings of the training, as plain values.
+        step: optimizer steps taken.
+        weights: the network's state.
+    """
+
+    network: dict[str, Any]
+    offsets: list[Offset]
+    crop: tuple[int, int, int]
+    voxel_size: tuple[float, float, float]
+    normalize: dict[str, Any]
+    training: dict[str, Any]
+    step: int
+    weights: dict[str, Tensor]
+
+    def model(self) -> nn.Module:
+        """The network with its weights, ready for inference on the CPU."""
+        network = build(NETWORK.validate_python(self.network), len(self.offsets))
+        network.load_state_dict(self.weights)
+        return network.eval()
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint whole or not at all."""
+    with whole_or_nothing(path) as partial:
+        torch.save({"format": FORMAT, **asdict(checkpoint)}, partial)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint. Raises InputError for a file that is none, or is damaged."""
+    if not path.is_file():
+        raise InputError(f"checkpoint: there is no file {str(path)!r}; check the path")
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise InputError(
+            f"checkpoint: {str(path)!r} cannot be read, it may be truncated ({error}); "
+            "copy or train it again"
+        ) from error
+    if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+        raise InputError(
+            f"checkpoint: {str(path)!r} was not written by fgnet; name a checkpoint.pt of a "
+            "results/train folder"
+        )
+    return Checkpoint(**values)

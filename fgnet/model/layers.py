@@ -1,0 +1,44 @@
+"""Convolution blocks that the networks share."""
+
+import torch
+from torch import Tensor, nn
+
+
+def groups(channels: int) -> int:
+    """Groups for GroupNorm: eight where that divides, else fewer."""
+    return next(count for count in (8, 4, 2, 1) if channels % count == 0)
+
+
+def conv(
+    inputs: int, outputs: int, kernel: int | tuple[int, int, int] = 3, relu: bool = True
+) -> nn.Sequential:
+    """3-D convolution that keeps the shape, GroupNorm and, if wanted, ReLU."""
+    size = (kernel,) * 3 if isinstance(kernel, int) else kernel
+    layers: list[nn.Module] = [
+        nn.Conv3d(inputs, outputs, size, padding="same", bias=False),
+        nn.GroupNorm(groups(outputs), outputs),
+    ]
+    return nn.Sequential(*layers, *([nn.ReLU(inplace=True)] if relu else []))
+
+
+class Residual(nn.Module):
+    """Two 3x3x3 convolutions with a shortcut around them."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(conv(inputs, outputs), conv(outputs, outputs, relu=False))
+        self.shortcut = (
+            nn.Identity() if inputs == outputs else nn.Conv3d(inputs, outputs, 1, bias=False)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, D, H, W) -> (B, outputs, D, H, W)."""
+        out: Tensor = torch.relu(self.body(x) + self.shortcut(x))
+        return out
+
+
+def resize(x: Tensor, like: Tensor) -> Tensor:
+    """Trilinear resampling of (B, C, d, h, w) to the grid (D, H, W) of another tensor."""
+    if x.shape[2:] == like.shape[2:]:
+        return x
+    return nn.functional.interpolate(x, size=like.shape[2:], mode="trilinear")
