@@ -1,0 +1,1 @@
+"""The stage infer: a trained model over a volume, to affinities."""

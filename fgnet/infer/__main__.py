@@ -1,0 +1,176 @@
+"""Run a trained model over a volume.
+
+    python -m fgnet.infer shard --checkpoint checkpoint.pt --volume v.h5 --shard 0 --shards 1 \\
+        --settings '{}' --output 0-of-1.h5
+    python -m fgnet.infer join --pieces 0-of-1.h5 --output affinities.h5
+
+A volume is cut into shards, each computed by itself; join makes one file of them without a copy.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+
+from fgnet import blocks, checkpoint, command, device, volume
+from fgnet.checkpoint import Checkpoint
+from fgnet.errors import InputError
+from fgnet.infer.stream import Image, Plan, Slices, stream
+from fgnet.settings.base import Box
+from fgnet.settings.infer import Infer
+
+LOG = logging.getLogger(__name__)
+DATASET = {"refined": volume.AFFINITIES, "coarse": volume.COARSE_AFFINITIES}
+
+
+def run_shard(
+    checkpoint_path: Path, path: Path, box: str, shard: int, shards: int, settings: str,
+    output: Path, threads: int,
+) -> None:  # fmt: skip
+    """Affinities of shard number ``shard`` (from 0) of the box of a volume."""
+    chosen = Infer.from_json(settings)
+    torch.set_num_threads(threads)
+    model = checkpoint.load(checkpoint_path)
+    with volume.opened(path) as file:
+        raw = volume.dataset(file, volume.RAW, "zyx", "u")
+        check(raw, model, chosen)
+        cut = Box.from_json(box).slices(raw.shape, str(path))
+        shape = tuple(c.stop - c.start for c in cut)
+        inner = blocks.shard(shape, shards, shard)
+        if any(start == stop for start, stop in inner):
+            raise InputError(
+                f"infer.shards: {shards} shards leave some without a voxel in a volume of shape "
+                f"{shape}; use fewer"
+            )
+        bounds = tuple((c.start + a, c.start + b) for c, (a, b) in zip(cut, inner, strict=True))
+        # crops reach beyond the box where the image goes on: context is image, never labels
+        plan = Plan.make(raw.shape, bounds, chosen.crop or model.crop, chosen.overlap)
+
+        def read(place: Slices) -> Image:
+            crop: Image = raw[place].astype(np.float32) / 255
+            return crop
+
+        size = volume.voxel_size(raw)
+        start = [first + b[0] * nm for first, b, nm in zip(
+            volume.offset(raw), bounds, size, strict=True)]  # fmt: skip
+        predictor = Predictor(model, chosen)
+        inputs = [checkpoint_path, path]
+        with volume.create(output, "infer", chosen.model_dump(mode="json"), inputs) as result:
+            result.attrs["bounds"] = np.array(inner)
+            result.attrs["shape"] = shape
+            channels = len(model.offsets)
+            maps = {}
+            for name in predictor.maps:
+                maps[name] = volume.add(
+                    result, DATASET[name], (channels, *(b - a for a, b in bounds)),
+                    chosen.dtype, size, start,
+                )  # fmt: skip
+                maps[name].attrs["offsets"] = np.array(model.offsets)
+            slabs = stream(plan, read, predictor, channels * len(maps), chosen.batch)
+            for z, slab in slabs:
+                rows = slice(z - bounds[0][0], z - bounds[0][0] + slab.shape[1])
+                for index, data in enumerate(maps.values()):
+                    part = slab[index * channels : (index + 1) * channels]
+                    data[:, rows] = np.rint(part * 255) if chosen.dtype == "uint8" else part
+
+
+class Predictor:
+    """Crops to affinities: the model on its device, at the precision asked for."""
+
+    def __init__(self, model: Checkpoint, settings: Infer) -> None:
+        self.device = device.choose(settings.device)
+        self.network = model.model().to(self.device)
+        self.precision = settings.precision
+        self.maps = ["refined"]
+        if settings.maps == "both":
+            if model.network["kind"] != "fgnet":
+                LOG.info("maps: this network has no coarse affinities; the refined ones are kept")
+            else:
+                self.maps.append("coarse")
+
+    def __call__(self, crops: Image) -> Image:
+        """(B, z, y, x) in [0, 1] -> (B, maps * channels, z, y, x) in [0, 1]."""
+        raw = torch.from_numpy(crops)[:, None].to(self.device)  # (B, 1, D, H, W)
+        with torch.inference_mode(), device.autocast(self.device, self.precision):
+            maps = self.network(raw)
+        logits = torch.cat([maps[name].float() for name in self.maps], dim=1)
+        affinities: Image = torch.sigmoid(logits).cpu().numpy()
+        return affinities
+
+
+def check(raw: h5py.Dataset, model: Checkpoint, settings: Infer) -> None:
+    """Raise InputError where the volume is not one that the model can be used on."""
+    size = volume.voxel_size(raw)
+    for axis, here, there in zip("zyx", size, model.voxel_size, strict=True):
+        if abs(here / there - 1) > settings.voxel_size_tolerance:
+            raise InputError(
+                f"{raw.file.filename}: voxel size along {axis} is {here:g} nm, the model was "
+                f"trained at {there:g} nm; resample the volume, train a model at its voxel size, "
+                "or raise infer.voxel_size_tolerance"
+            )
+    here_made: dict[str, Any] = volume.made_by(raw.file)["settings"]
+    if model.normalize and here_made != model.normalize:
+        raise InputError(
+            f"{raw.file.filename}: normalised by {json.dumps(here_made)}, the model's training "
+            f"volumes by {json.dumps(model.normalize)}; use the same section normalize"
+        )
+
+
+def run_join(pieces: list[Path], output: Path) -> None:
+    """One file over all pieces: a virtual dataset, with the checksum of each piece."""
+    layouts: dict[str, h5py.VirtualLayout] = {}
+    attributes: dict[str, dict[str, Any]] = {}
+    with volume.create(output, "infer", {}, pieces) as result:
+        for path in pieces:
+            with volume.opened(path) as piece:
+                shape = tuple(int(n) for n in piece.attrs["shape"])
+                bounds = tuple(slice(int(a), int(b)) for a, b in piece.attrs["bounds"])
+                for name in volume.names(piece):
+                    data = piece[name]
+                    if name not in layouts:
+                        whole = (data.shape[0], *shape)
+                        layouts[name] = h5py.VirtualLayout(whole, data.dtype)
+                        attributes[name] = dict(data.attrs)
+                    # the volume's first voxel is the least offset of all pieces
+                    attributes[name]["offset"] = np.minimum(
+                        attributes[name]["offset"], data.attrs["offset"]
+                    )
+                    beside = os.path.relpath(path, output.parent)
+                    source = h5py.VirtualSource(beside, name, data.shape, data.dtype)
+                    layouts[name][(slice(None), *bounds)] = source
+        volume.remember_pieces(result, output, pieces)
+        for name, layout in layouts.items():
+            made = result.create_virtual_dataset(name, layout)
+            made.attrs.update(attributes[name])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    parser = command.parser("infer", __doc__ or "")
+    steps = parser.add_subparsers(required=True, metavar="shard | join")
+    shard = steps.add_parser("shard", help="affinities of one shard")
+    shard.add_argument("--checkpoint", dest="checkpoint_path", type=Path, required=True)
+    shard.add_argument("--volume", dest="path", type=Path, required=True, help="normalised volume")
+    shard.add_argument("--box", default="{}", help="JSON: the box of the volume, in voxels")
+    shard.add_argument("--shard", type=int, default=0, help="number of the shard, from 0")
+    shard.add_argument("--shards", type=int, default=1, help="number of shards")
+    shard.add_argument("--settings", default="{}", help="JSON: the section infer")
+    shard.add_argument("--output", type=Path, required=True)
+    shard.add_argument("--threads", type=int, default=2, help="threads of torch")
+    shard.set_defaults(run=run_shard)
+    join = steps.add_parser("join", help="one file over all shards")
+    join.add_argument("--pieces", type=Path, nargs="+", required=True)
+    join.add_argument("--output", type=Path, required=True)
+    join.set_defaults(run=run_join)
+    return command.main(parser, lambda run, **values: run(**values), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

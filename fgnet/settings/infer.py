@@ -1,0 +1,53 @@
+"""Settings of the stage infer."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from fgnet.settings.base import Section
+from fgnet.settings.network import Positive
+
+
+class Infer(Section):
+    """How a trained model is run over a volume."""
+
+    crop: tuple[Positive, Positive, Positive] | None = Field(
+        None,
+        description="Crop (z, y, x) in voxels, y and x multiples of 32; null takes the crop that "
+        "the model was trained with.",
+    )
+    overlap: float = Field(
+        0.5, ge=0, lt=1, description="Share of a crop that it has in common with the next."
+    )
+    shards: Positive = Field(
+        1, description="Number of boxes that a volume is cut into, each a job of its own."
+    )
+    batch: Positive = Field(1, description="Crops that go through the network together.")
+    maps: Literal["refined", "both"] = Field(
+        "refined", description="Keep the refined affinities alone, or the coarse ones as well."
+    )
+    dtype: Literal["uint8", "float16"] = Field(
+        "uint8", description="How affinities are stored; uint8 is affinity times 255."
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16 is about twice as fast where the processor knows it."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto takes a GPU when there is one."
+    )
+    voxel_size_tolerance: float = Field(
+        0.1,
+        ge=0,
+        description="Largest relative difference between the voxel sizes of the volume and of "
+        "the model's training volumes.",
+    )
+
+    @model_validator(mode="after")
+    def _multiples_of_32(self) -> "Infer":
+        for axis, size in zip("yx", (self.crop or (1, 32, 32))[1:], strict=True):
+            if size % 32:
+                raise ValueError(
+                    f"crop: {axis} is {size}, no multiple of 32, which SAM2 needs; "
+                    f"use {max(32, round(size / 32) * 32)}"
+                )
+        return self
