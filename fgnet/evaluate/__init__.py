@@ -1,0 +1,1 @@
+"""Scores of segmentations against ground truth, and the threshold chosen from them."""

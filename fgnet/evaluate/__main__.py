@@ -1,0 +1,48 @@
+"""The command line of the evaluate stage.
+
+python -m fgnet.evaluate score --segmentation SEG.h5 --labels VOLUME.h5 --output SCORES.json
+python -m fgnet.evaluate choose --scores VALIDATION.json ... --output threshold.json --settings {}
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fgnet import command
+from fgnet.evaluate import choose, score
+from fgnet.settings.evaluate import Evaluate
+
+
+def run_score(segmentation: Path, labels: Path, output: Path) -> None:
+    """Score all thresholds of a segmentation."""
+    score.run(segmentation, labels, output)
+
+
+def run_choose(scores: list[Path], output: Path, settings: str) -> None:
+    """Choose the threshold from the validation volumes' scores."""
+    choose.run(scores, output, Evaluate.from_json(settings))
+
+
+def run(step: Callable[..., None], **values: Any) -> None:
+    """Run the chosen step."""
+    step(**values)
+
+
+parser = command.parser("evaluate", __doc__ or "")
+steps = parser.add_subparsers(required=True)
+
+one = steps.add_parser("score", help=run_score.__doc__)
+one.add_argument("--segmentation", type=Path, required=True)
+one.add_argument("--labels", type=Path, required=True)
+one.add_argument("--output", type=Path, required=True)
+one.set_defaults(step=run_score)
+
+two = steps.add_parser("choose", help=run_choose.__doc__)
+two.add_argument("--scores", type=Path, nargs="*", default=[])
+two.add_argument("--output", type=Path, required=True)
+two.add_argument("--settings", default="{}", help="the config's section evaluate as JSON")
+two.set_defaults(step=run_choose)
+
+if __name__ == "__main__":
+    sys.exit(command.main(parser, run))
