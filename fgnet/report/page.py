@@ -1,0 +1,125 @@
+"""One page: run a notebook with parameters and turn what it shows into HTML without code.
+
+The page holds everything it shows: no script, no font, no picture from elsewhere.
+"""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import nbformat
+import papermill
+from nbconvert import HTMLExporter
+from papermill.exceptions import PapermillExecutionError
+
+import fgnet
+from fgnet import command, volume
+from fgnet.errors import InputError
+from fgnet.report import html
+
+Notebook = Any  # nbformat.NotebookNode is a dictionary without types
+ROOT = Path(fgnet.__file__).resolve().parents[1]
+
+
+def run(notebook: Path, parameters: str, index: Path, executed: Path, output: Path) -> None:
+    """Run a notebook and write its page.
+
+    Args:
+        parameters: JSON object of the notebook's parameters; paths in it hold from the working
+            directory.
+        index: the landing page, to link back to.
+        executed: where the notebook with its outputs goes, also when it fails.
+        output: the page.
+
+    Raises:
+        InputError: the notebook is missing, a parameter is unknown, or a cell met bad input.
+    """
+    text = command.need(notebook, "notebook").read_text(encoding="utf-8")
+    source: Notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+    values = checked(parameters, source, notebook)
+    done = execute(source, values, executed)
+    for cell in done.cells:
+        if cell.cell_type == "code":
+            # warnings stay in the executed copy
+            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
+        template_name="basic",
+        exclude_input=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        exclude_anchor_links=True,
+    )
+    body, _ = exporter.from_notebook_node(done)
+    with volume.whole_or_nothing(output) as partial:
+        partial.write_text(html.page(body, relative(index, output)), encoding="utf-8")
+
+
+def checked(parameters: str, notebook: Notebook, path: Path) -> dict[str, Any]:
+    """The parameters, each of which the notebook must know."""
+    try:
+        values = json.loads(parameters)
+    except json.JSONDecodeError as error:
+        raise InputError(f"--parameters is not JSON ({error}): {parameters[:200]}") from error
+    known = set(papermill.inspect_notebook(notebook))
+    if unknown := sorted(set(values) - known):
+        raise InputError(
+            f"{path}: unknown parameter {unknown[0]!r}; it knows {', '.join(sorted(known))}"
+        )
+    return dict(values)
+
+
+def execute(notebook: Notebook, values: dict[str, Any], executed: Path) -> Notebook:
+    """Run the notebook with this Python; its copy with outputs is kept whatever happens."""
+    with tempfile.TemporaryDirectory(prefix="fgnet-") as folder, kernel(Path(folder)):
+        # papermill fills braces in paths, so it gets a path of our own making
+        copy = Path(folder) / "executed.ipynb"
+        try:
+            return papermill.execute_notebook(
+                notebook, copy, values, kernel_name="python3", progress_bar=False
+            )
+        except PapermillExecutionError as error:
+            if error.ename == "InputError":
+                raise InputError(error.evalue) from error
+            raise
+        finally:
+            if copy.is_file():
+                executed.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(copy, executed)
+
+
+@contextmanager
+def kernel(folder: Path) -> Iterator[None]:
+    """Make "python3" the Python that runs now, whatever kernels and profiles the user has."""
+    spec = folder / "kernels" / "python3" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec.write_text(json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"}))
+    places = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    changes = {
+        "JUPYTER_PATH": str(folder),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYTHONPATH": os.pathsep.join(place for place in places if place),
+    }
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def relative(target: Path, page: Path) -> str:
+    """The URL of a file as seen from a page."""
+    return quote(Path(os.path.relpath(target, page.parent)).as_posix())

@@ -1,0 +1,112 @@
+"""Where results come from: settings, versions, checksums, seeds, and what each job took."""
+
+import csv
+import json
+import platform
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from fgnet import __version__, volume
+from fgnet.report import html
+from fgnet.report.training import duration, flat
+
+REPORT_LIBRARIES = ("numpy", "h5py", "matplotlib", "nbconvert", "papermill")
+
+
+def config(values: dict[str, Any]) -> html.Html:
+    """The whole config with defaults filled in, folded away."""
+    words = json.dumps(values, indent=2, ensure_ascii=False)
+    return html.details("The whole config", html.tag("pre", words))
+
+
+def seeds(values: dict[str, Any]) -> html.Html:
+    """Every seed of the config."""
+    found = [(key, str(value)) for key, value in flat(values) if "seed" in key.split(".")[-1]]
+    return html.table(["seed", "value"], found, 1) if found else html.tag("p", "No seed is set.")
+
+
+def records(files: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """What made each file (HDF5 or JSON), of those that say so."""
+    found = []
+    for name in files:
+        if name.endswith(".json"):
+            record = json.loads(Path(name).read_text(encoding="utf-8")).get("made_by")
+        else:
+            with volume.opened(Path(name)) as file:
+                record = volume.made_by(file) if "made_by" in file.attrs else None
+        if record:
+            found.append((name, record))
+    return found
+
+
+def versions(files: Sequence[str]) -> html.Html:
+    """Versions behind each stage as its files recorded them, and those behind this page."""
+    seen: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for _, record in records(files):
+        stage = record["stage"]
+        seen["fgnet", record["fgnet"]].add(stage)
+        for name, version in record.get("versions", {}).items():
+            seen[name, version].add(stage)
+    seen["fgnet", __version__].add("report")
+    seen["python", platform.python_version()].add("report")
+    for name in REPORT_LIBRARIES:
+        seen[name, metadata.version(name)].add("report")
+    rows = [
+        (name, version, ", ".join(sorted(stages)))
+        for (name, version), stages in sorted(seen.items())
+    ]
+    return html.table(["package", "version", "stages"], rows)
+
+
+def made(files: Sequence[str]) -> html.Html:
+    """For each file its stage, its size, its settings and the checksums of what it was made of."""
+    parts = []
+    for name, record in records(files):
+        size = Path(name).stat().st_size
+        inner = [
+            html.tag("p", f"Stage {record['stage']}, fgnet {record['fgnet']}, {_size(size)}."),
+            html.tag("pre", json.dumps(record["settings"], indent=2, ensure_ascii=False)),
+        ]
+        if record["inputs"]:
+            inputs = [(path, html.tag("code", sum_)) for path, sum_ in record["inputs"].items()]
+            inner.insert(1, html.table(["made of", "sha256"], inputs))
+        parts.append(html.details(name, html.join(inner)))
+    return html.join(parts)
+
+
+def jobs(folder: Path) -> html.Html:
+    """Seconds and peak memory of every job, longest first, from Snakemake's benchmark files."""
+    rows = sorted(benchmarks(folder), key=lambda row: -row[1])
+    if not rows:
+        return html.tag("p", f"There is no benchmark file in {folder}.")
+    total = sum(seconds for _, seconds, _ in rows)
+    top = max((memory for _, _, memory in rows if memory is not None), default=0.0)
+    cells = [
+        (job, f"{seconds:.1f}", "unknown" if memory is None else f"{memory:,.0f}")
+        for job, seconds, memory in rows
+    ]
+    facts = f"{len(rows)} jobs, {duration(total)} in all, at most {top:,.0f} MB resident."
+    return html.join(
+        [html.tag("p", facts), html.table(["job", "seconds", "peak memory, MB"], cells, 2)]
+    )
+
+
+def benchmarks(folder: Path) -> Iterator[tuple[str, float, float | None]]:
+    """Job, seconds and peak resident memory in MB, unknown for jobs too short to measure."""
+    for path in folder.rglob("*.tsv"):
+        job = path.relative_to(folder).with_suffix("").as_posix()
+        with path.open(encoding="utf-8", newline="") as stream:
+            for row in csv.DictReader(stream, delimiter="\t"):
+                memory = row["max_rss"]
+                yield job, float(row["s"]), None if memory in ("-", "NA") else float(memory)
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"

@@ -1,0 +1,130 @@
+"""How a model was trained: losses, learning rate, speed."""
+
+import csv
+import itertools
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from fgnet import command
+from fgnet.errors import InputError
+from fgnet.report import html
+from fgnet.report.curves import LINES, binned, chart
+
+COLUMNS = ("step", "seconds", "loss", "loss_refined", "loss_coarse", "validation_loss",
+           "learning_rate")  # fmt: skip
+Column = list[tuple[float, float]]
+History = dict[str, Column]
+
+
+def read(path: Path) -> History:
+    """The columns of a ``history.csv``, each as (step, value) where it has a value.
+
+    Raises:
+        InputError: the file or one of its columns is missing.
+    """
+    with command.need(path, "training history").open(encoding="utf-8", newline="") as stream:
+        reader = csv.DictReader(stream)
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise InputError(f"{path}: has no column {missing[0]!r}; train the model again")
+        rows = list(reader)
+    return {
+        name: [(float(row["step"]), float(row[name])) for row in rows if row[name]]
+        for name in COLUMNS
+    }
+
+
+def show(history_file: Path) -> html.Html:
+    """The figures of one training, or a sentence when no step was trained."""
+    history = read(history_file)
+    if not history["loss"]:
+        return html.tag("p", "No step was trained: the weights are those the model started with.")
+    last, seconds = history["seconds"][-1]
+    facts = f"{last:,.0f} steps in {duration(seconds)}"
+    if validation := history["validation_loss"]:
+        step, lowest = min(validation, key=lambda point: point[1])
+        facts += f"; lowest validation loss {lowest:.4g} at step {step:,.0f}"
+    figures = [
+        chart(partial(losses, history=history), "Loss over steps", "Loss"),
+        chart(
+            partial(line, column=history["learning_rate"], label="learning rate"),
+            "Learning rate over steps",
+            "Learning rate",
+        ),
+        chart(
+            partial(line, column=throughput(history["seconds"]), label="steps per second"),
+            "Steps per second over steps",
+            "Throughput",
+        ),
+    ]
+    return html.join([html.tag("p", facts + "."), html.grid(figures, "22rem")])
+
+
+def losses(axes: Axes, history: History) -> None:
+    """Draw the training losses, and the validation loss where it was computed."""
+    for name, label, colour in (
+        ("loss_coarse", "coarse map", LINES[5]),
+        ("loss_refined", "refined map", LINES[2]),
+        ("loss", "training, total", LINES[0]),
+    ):
+        if history[name] and (name == "loss" or history[name] != history["loss"]):
+            axes.plot(*_xy(history[name]), label=label, color=colour)
+    if history["validation_loss"]:
+        x, y = zip(*history["validation_loss"], strict=True)
+        axes.plot(x, y, "o-", ms=4, label="validation", color=LINES[1])
+    axes.set(xlabel="step", ylabel="loss")
+    axes.set_ylim(bottom=0)
+
+
+def line(axes: Axes, column: Column, label: str) -> None:
+    """Draw one column over the steps."""
+    axes.plot(*_xy(column), color=LINES[0])
+    axes.set(xlabel="step", ylabel=label)
+    axes.set_ylim(bottom=0)
+
+
+def throughput(seconds: Column) -> Column:
+    """Steps per second between recorded steps, as (step, value)."""
+    return [
+        (step, (step - before) / (now - then))
+        for (before, then), (step, now) in itertools.pairwise(seconds)
+        if now > then
+    ]
+
+
+def settings(values: dict[str, Any]) -> html.Html:
+    """Settings as a table of dotted keys, in the order given."""
+    rows = [
+        (key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        for key, value in flat(values)
+    ]
+    return html.table(["setting", "value"], rows)
+
+
+def flat(values: dict[str, Any], above: str = "") -> list[tuple[str, Any]]:
+    """Nested settings as (dotted key, value)."""
+    found: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            found += flat(value, f"{above}{key}.")
+        else:
+            found.append((f"{above}{key}", value))
+    return found
+
+
+def duration(seconds: float) -> str:
+    """A time in words that a person reads at once."""
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _xy(column: Column) -> tuple[Any, Any]:
+    x, y = zip(*column, strict=True) if column else ((), ())
+    return binned(x, y)

@@ -1,0 +1,345 @@
+"""The report: colours, pictures, tables, and whole pages that need no network."""
+
+import json
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import nbformat
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from fgnet import affinities, command, scores, segmentation, volume
+from fgnet.errors import InputError
+from fgnet.report import (
+    __main__,
+    colours,
+    curves,
+    index,
+    page,
+    provenance,
+    results,
+    slices,
+    training,
+)
+from fgnet.settings.report import Report
+
+Labels = npt.NDArray[Any]
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+VOXEL = (40.0, 4.0, 4.0)
+NAME = "Volume 'ä'; \"b\" {c} <d>"
+
+
+class Page(HTMLParser):
+    """What a page refers to, and the pictures it holds by their alternative text."""
+
+    def __init__(self, path: Path) -> None:
+        """Read a page."""
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.pictures: dict[str, str] = {}
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep links and pictures."""
+        self.tags.append(tag)
+        values = {name: value or "" for name, value in attrs}
+        if tag == "a":
+            self.links.append(values["href"])
+        if tag == "img":
+            self.pictures[values["alt"]] = values["src"]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    """A volume of two neurons, its affinities, a perfect segmentation and its choice."""
+    truth = np.ones((6, 40, 48), np.uint32)
+    truth[:, :, 24:] = 2
+    fragments = truth + 2 * (np.arange(40)[:, None] >= 20).astype(np.uint32)
+    found = {
+        "image": tmp_path / f"{NAME}.h5",
+        "affinities": tmp_path / "affinities.h5",
+        "segmentation": tmp_path / "segmentation.h5",
+        "threshold": tmp_path / "threshold.json",
+    }
+    with volume.create(found["image"], "normalize", {"low": 1}, []) as file:
+        raw = np.random.default_rng(0).integers(0, 255, truth.shape)
+        volume.add(file, volume.RAW, truth.shape, "u1", VOXEL)[:] = raw
+        volume.add(file, volume.LABELS, truth.shape, "u4", VOXEL)[:] = truth
+    ideal, _ = affinities.from_labels(truth, affinities.NEAREST)
+    with volume.create(found["affinities"], "infer", {}, [found["image"]]) as file:
+        for name in (volume.AFFINITIES, volume.COARSE_AFFINITIES):
+            data = volume.add(file, name, ideal.shape, "f2", VOXEL)
+            data[:] = ideal
+            data.attrs["offsets"] = affinities.NEAREST
+    with volume.create(found["segmentation"], "agglomerate", {}, []) as file:
+        volume.add(file, volume.FRAGMENTS, truth.shape, "u4", VOXEL)[:] = fragments
+        merges = np.array([[1, 3], [2, 4], [1, 2]], np.uint32)
+        segmentation.write_merges(file, [0.1, 0.5, 0.9], merges, [0, 2, 3])
+    write_choice(found["threshold"], 0.5)
+    return found
+
+
+def write_choice(path: Path, threshold: float) -> None:
+    scores.write(
+        path,
+        scores.Choice(
+            threshold=threshold, reason="fixed", chosen_by="fixed", ground_truth="ids",
+            mean=[], made_by={},
+        ),
+    )  # fmt: skip
+
+
+def write_scores(path: Path, sums: list[float]) -> Path:
+    rows = [
+        scores.Row(threshold=t, segments=3, voi_split=voi, voi_merge=0, voi_sum=voi, arand=voi / 99)
+        for t, voi in zip((0.1, 0.5, 0.9), sums, strict=True)
+    ]
+    sweep = scores.Sweep(objects=2, sweep=rows)
+    record = {"stage": "evaluate", "fgnet": "0", "settings": {}, "inputs": {}}
+    content = scores.Scores(
+        voxels_scored=9, voxels_ignored=0, against_ids=sweep, against_components=sweep,
+        made_by=record,
+    )  # fmt: skip
+    scores.write(path, content)
+    return path
+
+
+def entry(folder: Path, model: str, sums: list[float], **more: Any) -> dict[str, Any]:
+    found = write_scores(folder / f"{model}.json", sums)
+    threshold = str(folder / "threshold.json")
+    names = {"model": model, "agglomeration": "mean", "volume": NAME, "split": "test"}
+    return {**names, "scores": str(found), "threshold": threshold, **more}
+
+
+@given(arrays(np.uint8, (7, 9), elements=st.integers(0, 20)))
+def test_neighbours_have_different_colours(labels: Labels) -> None:
+    picture = colours.paint(labels, colours.assign([labels]), np.zeros_like(labels), 1.0)
+    for axis in (0, 1):
+        one, two = (np.delete(labels, end, axis) for end in (-1, 0))
+        first, second = (np.delete(picture, end, axis) for end in (-1, 0))
+        border = (one != two) & (one > 0) & (two > 0)
+        assert (first != second).any(-1)[border].all()
+
+
+def test_segments_take_the_colour_of_their_neuron() -> None:
+    truth = np.repeat([[1, 1, 1, 0, 0, 2, 2, 2]], 4, axis=0)
+    segments = np.where(truth == 1, 9, np.where(truth == 2, 5, 0))
+    segments[0] = 9
+    owners = colours.assign([truth])
+    names = colours.assign([segments], colours.wishes([segments], [truth], owners))
+    assert (names[9], names[5]) == (owners[1], owners[2])
+    grey = np.full(truth.shape, 77, np.uint8)
+    assert (colours.paint(truth, owners, grey, 0.6)[truth == 0] == 77).all()
+
+
+def test_scale_bar_is_a_round_length() -> None:
+    assert slices.scale_bar(1000.0) == ("200 nm", 0.2)
+    assert slices.scale_bar(48_000.0) == ("5 µm", pytest.approx(5 / 48))
+
+
+def test_views_cut_from_the_middle_and_keep_the_voxels_shape() -> None:
+    xy, xz = slices.views((10, 100, 600), VOXEL, 50)
+    assert xy.box == (slice(5, 6), slice(25, 75), slice(275, 325))
+    assert xz.box == (slice(0, 10), slice(50, 51), slice(275, 325))
+    assert (xy.width, xy.height, xz.width, xz.height) == (200, 200, 200, 400)
+
+
+def test_binned_curve_keeps_the_mean() -> None:
+    x, y = curves.binned(range(10), [0.0] * 5 + [1.0] * 5, points=2)
+    assert (x.tolist(), y.tolist()) == ([2.0, 7.0], [0.0, 1.0])
+
+
+def run_page(notebook: str, values: dict[str, Any], output: Path) -> Page:
+    logs = output.parent / "logs" / f"{output.stem}.ipynb"
+    page.run(
+        NOTEBOOKS / f"{notebook}.ipynb", json.dumps(values), output.parents[1] / "index.html",
+        logs, output,
+    )  # fmt: skip
+    assert nbformat.read(logs, as_version=4).metadata.papermill.exception is None
+    found = Page(output)
+    assert not {"script", "link", "iframe"} & set(found.tags)
+    assert all(source.startswith("data:image/") for source in found.pictures.values())
+    assert not re.search(r"url\(|@import|Traceback", found.source)
+    assert found.links[0] == "../index.html"
+    assert output.stat().st_size < 5e6
+    return found
+
+
+def test_segment_page(files: dict[str, Path], tmp_path: Path) -> None:
+    names = {"model": "m", "agglomeration": "a", "volume": NAME}
+    values = names | {name: str(path) for name, path in files.items()}
+    found = run_page("segment", values, tmp_path / "r é" / f"{NAME}.html")
+    shown = ["Raw", "Affinities", "Coarse affinities", "Fragments", "Segmentation", "Ground truth"]
+    assert list(found.pictures) == [f"{name}, {view}" for view in ("xy", "xz") for name in shown]
+    for view in ("xy", "xz"):  # at threshold 0.5 the segmentation is perfect
+        truth = found.pictures[f"Ground truth, {view}"]
+        assert found.pictures[f"Segmentation, {view}"] == truth
+    assert "&lt;d&gt;: m, a</title>" in found.source
+
+
+def test_pictures_without_labels_and_at_another_threshold(files: dict[str, Path]) -> None:
+    with volume.opened(files["image"]) as file:
+        raw = volume.dataset(file, volume.RAW)[:]
+    with volume.create(files["image"], "normalize", {}, []) as file:
+        volume.add(file, volume.RAW, raw.shape, "u1", VOXEL)[:] = raw
+    paths = files["image"], files["affinities"], files["segmentation"]
+    shown = [slices.show(*paths, threshold, 320, across=False).text for threshold in (0.1, 0.9)]
+    assert "Ground truth" not in shown[0]
+    assert shown[0] != shown[1]
+    with pytest.raises(InputError, match=r"no segmentation at threshold 0\.3"):
+        slices.show(*paths, 0.3, 320)
+
+
+def test_train_page(tmp_path: Path) -> None:
+    history = tmp_path / "history.csv"
+    lines = [f"{n},{n / 2},{1 / n},{1 / n},{2 / n},{'' if n % 2 else 3},0.1" for n in range(1, 9)]
+    history.write_text("\n".join([",".join(training.COLUMNS), *lines]))
+    values = {"model": NAME, "history": str(history), "settings": {"crop": {"z": [1, "ü"]}}}
+    found = run_page("train", values, tmp_path / "report" / "train.html")
+    assert "8 steps in 4.0 s; lowest validation loss 3 at step 2." in found.source
+    assert '<td>crop.z</td><td>[1, "ü"]</td>' in found.source
+    assert list(found.pictures) == [
+        "Loss over steps", "Learning rate over steps", "Steps per second over steps",
+    ]  # fmt: skip
+
+
+def test_training_history() -> None:
+    assert training.throughput([(1, 1.0), (3, 2.0), (4, 2.5)]) == [(3, 2.0), (4, 2.0)]
+
+
+def test_training_without_steps_and_with_another_file(tmp_path: Path) -> None:
+    history = tmp_path / "history.csv"
+    history.write_text(",".join(training.COLUMNS) + "\n")
+    assert "No step was trained" in training.show(history).text
+    history.write_text("step,loss\n1,2\n")
+    with pytest.raises(InputError, match="has no column 'seconds'; train the model again"):
+        training.show(history)
+
+
+def test_evaluate_page(files: dict[str, Path], tmp_path: Path) -> None:
+    values = [entry(tmp_path, "one", [3, 10.5, 4]), entry(tmp_path, "two", [5, 9.25, 4])]
+    values.append({**values[0], "volume": "unlabelled", "split": "predict", "scores": None})
+    found = run_page("evaluate", {"segmentations": values}, tmp_path / "report" / "e.html")
+    assert len(found.pictures) == 6
+    assert found.source.count("<strong>9.2500</strong>") == 2  # against ids and components
+    assert "unlabelled" not in found.source
+
+
+def test_provenance_page(files: dict[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "benchmarks" / "train"
+    folder.mkdir(parents=True)
+    (folder / f"{NAME}.tsv".replace("/", "")).write_text("s\tmax_rss\n60.0\t1500.0\n")
+    (folder / "short.tsv").write_text("s\tmax_rss\n0.1\t-\n")
+    values = {
+        "config": {"train": {"seed": 17}, "path": "${FGNET_DATA}/é"},
+        "benchmarks": str(tmp_path / "benchmarks"),
+        "files": [str(files[name]) for name in ("image", "affinities", "segmentation")]
+        + [str(write_scores(tmp_path / "scores.json", [1, 2, 3]))],
+    }
+    found = run_page("provenance", values, tmp_path / "report" / "p.html")
+    assert "2 jobs, 60.1 s in all, at most 1,500 MB resident." in found.source
+    assert volume.sha256(files["image"]) in found.source
+    assert "<td>train.seed</td>" in found.source
+    assert "${FGNET_DATA}/é" in found.source
+    assert dict(provenance.records(values["files"]))[values["files"][-1]]["stage"] == "evaluate"
+
+
+def make_notebook(path: Path, code: str) -> Path:
+    cells = [nbformat.v4.new_code_cell(code)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+def test_the_kernel_is_this_python_whatever_the_user_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = tmp_path / ".local" / "share" / "jupyter" / "kernels" / "python3" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(json.dumps({"argv": ["false"], "display_name": "", "language": "python"}))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
+    monkeypatch.setenv("JUPYTER_PATH", str(spec.parents[2]))
+    code = "import sys, fgnet\nprint('warning', file=sys.stderr)\nsys.executable"
+    notebook, executed = make_notebook(tmp_path / "n.ipynb", code), tmp_path / "logs" / "n.ipynb"
+    page.run(notebook, "{}", tmp_path / "index.html", executed, tmp_path / "n.html")
+    source = (tmp_path / "n.html").read_text()
+    assert sys.executable in source
+    assert "warning" not in source
+    assert "warning" in executed.read_text()
+
+
+def test_a_page_that_fails_leaves_its_notebook_and_no_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = "from fgnet.errors import InputError\nraise InputError('no such file: mend it')"
+    executed, output = tmp_path / "logs" / "n.ipynb", tmp_path / "n.html"
+    status = command.main(
+        __main__.parser,
+        __main__.run,
+        ["page", "--notebook", str(make_notebook(tmp_path / "n.ipynb", code)),
+         "--index", "index.html", "--executed", str(executed), "--output", str(output)],
+    )  # fmt: skip
+    assert status == 2
+    assert capsys.readouterr().err.endswith("error: no such file: mend it\n")
+    assert "mend it" in executed.read_text()
+    assert not output.exists()
+
+
+def test_unknown_parameters_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="unknown parameter 'modle'; it knows history, model"):
+        page.run(
+            NOTEBOOKS / "train.ipynb", '{"modle": 1}', tmp_path, tmp_path / "l", tmp_path / "o"
+        )
+
+
+def test_landing_page(files: dict[str, Path], tmp_path: Path) -> None:
+    own = tmp_path / "pages" / f"{NAME}.html"
+    own.parent.mkdir()
+    own.touch()
+    values = {
+        "segmentations": [
+            entry(tmp_path, "train", [1, 1, 1], split="train", volume="other"),
+            entry(tmp_path, "one", [3, 10.5, 4], page=str(own)),
+            entry(tmp_path, "two", [5, 9.25, 4]),
+        ],
+        "pages": [{"title": "More & more", "page": str(own)}],
+        "picture": {
+            "title": "Neurons",
+            "volume": str(files["image"]),
+            **{name: str(files[name]) for name in ("affinities", "segmentation", "threshold")},
+        },
+    }
+    output, table = tmp_path / "report" / "index.html", tmp_path / "report" / "scores.txt"
+    index.run(json.dumps(values), Report(title="A <title>"), output, table)
+    found = Page(output)
+    assert "<title>A &lt;title&gt;</title>" in found.source
+    assert len(found.pictures) == 6
+    assert [(output.parent / unquote(link)).resolve() for link in found.links] == [own] * 3
+    lines = table.read_text(encoding="utf-8").splitlines()
+    assert [line.split()[-6:] for line in lines[1:3]] == [
+        ["10.5000", "0.0000", "10.5000", "0.1061", "10.5000", "0.1061"],
+        ["9.2500", "0.0000", "9.2500", "0.0934", "9.2500", "0.0934"],
+    ]
+
+
+def test_landing_page_without_scores(tmp_path: Path) -> None:
+    output, table = tmp_path / "index.html", tmp_path / "scores.txt"
+    index.run('{"segmentations": [], "pages": []}', Report(), output, table)
+    assert "no scores" in output.read_text()
+    assert "no scores" in table.read_text()
+
+
+def test_a_threshold_that_was_not_scored_is_named(files: dict[str, Path], tmp_path: Path) -> None:
+    write_choice(files["threshold"], 0.7)
+    with pytest.raises(InputError, match=r"threshold 0\.7 was not scored"):
+        results.read(results.entries([entry(tmp_path, "one", [1, 2, 3])]))
