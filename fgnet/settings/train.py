@@ -17,7 +17,7 @@ class Augment(Section):
 
     flip: bool = Field(True, description="Mirror along z, y and x, each half of the time.")
     transpose: Literal["none", "in_plane", "all"] = Field(
-        "in_plane", description="Swap y and x, or any axes (all: isotropic voxels, cubic crops)."
+        "in_plane", description="Swap y and x, or any axes (all: isotropic voxels)."
     )
     contrast: Share = Field(0.3, description="Largest relative change of contrast.")
     brightness: Share = Field(0.15, description="Largest shift of brightness, of the full range.")
@@ -89,16 +89,6 @@ class Training(Section):
                     f"crop: {axis} is {size}, no multiple of 32, which SAM2 needs; "
                     f"use {max(32, round(size / 32) * 32)}"
                 )
-        if self.augment.transpose == "all" and len(set(self.crop)) > 1:
-            raise ValueError(
-                f"augment.transpose: 'all' needs a cubic crop, crop is {list(self.crop)}; "
-                "use 'in_plane' or change crop"
-            )
-        if self.augment.transpose == "in_plane" and self.crop[1] != self.crop[2]:
-            raise ValueError(
-                f"augment.transpose: 'in_plane' needs a square crop, crop is {list(self.crop)}; "
-                "use 'none' or change crop"
-            )
         if any(offset == (0, 0, 0) for offset in self.offsets):
             raise ValueError("offsets: [0, 0, 0] is no edge; remove it")
         if len(set(self.offsets)) < len(self.offsets):

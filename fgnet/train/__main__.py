@@ -53,7 +53,7 @@ def run(
         raise InputError(
             "train: no volume to train on; give one the split 'train', or name a checkpoint"
         )
-    held_back = regions(validation, places["validation"], model, shrink=True)
+    held_back = regions(validation, places["validation"], model, held_back=True)
     normalize = agreed_normalization([r.path for r in training + held_back])
 
     torch.manual_seed(model.seed)
@@ -89,11 +89,11 @@ def run(
 
 
 def regions(
-    paths: list[Path], boxes: list[dict[str, Any]], model: Model, shrink: bool = False
+    paths: list[Path], boxes: list[dict[str, Any]], model: Model, held_back: bool = False
 ) -> list[Region]:
     """The boxes of the files, each checked against the crop."""
     found = [
-        region(path, Box.checked(box), model.crop, shrink)
+        region(path, Box.checked(box), model, held_back)
         for path, box in zip(paths, boxes, strict=True)
     ]
     return found

@@ -12,7 +12,7 @@ Labels = npt.NDArray[np.integer]
 def augment(
     raw: Image, labels: Labels, settings: Augment, random: np.random.Generator
 ) -> tuple[Image, Labels]:
-    """Change a crop at random.
+    """Change a crop at random; its axes were moved before (:func:`move_axes`).
 
     Args:
         raw: (z, y, x) in [0, 1].
@@ -22,8 +22,6 @@ def augment(
         raw and labels of the same shape; raw may leave [0, 1] a little. Affinities are to be
         made from the labels afterwards.
     """
-    axes = move_axes(settings, random)
-    raw, labels = raw.transpose(axes), labels.transpose(axes)
     if settings.flip:
         mirrored = tuple(axis for axis in range(3) if random.random() < 0.5)
         raw, labels = np.flip(raw, mirrored), np.flip(labels, mirrored)
@@ -37,7 +35,10 @@ def augment(
 
 
 def move_axes(settings: Augment, random: np.random.Generator) -> tuple[int, int, int]:
-    """A random order of the axes among those that the settings allow to swap."""
+    """A random order of the axes among those that the settings allow to swap.
+
+    Drawn before the crop is cut, so that a crop of any shape can be taken along any axes.
+    """
     if settings.transpose == "all":
         z, y, x = random.permutation(3)
         return int(z), int(y), int(x)

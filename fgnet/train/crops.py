@@ -1,6 +1,6 @@
 """Training crops, cut from HDF5 volumes as they are needed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -14,7 +14,7 @@ from fgnet.affinities import from_labels, widen_borders
 from fgnet.errors import InputError
 from fgnet.settings.base import Box
 from fgnet.settings.train import Training
-from fgnet.train.augment import augment
+from fgnet.train.augment import augment, move_axes
 
 Sample = tuple[Tensor, Tensor, Tensor]
 
@@ -35,11 +35,11 @@ class Region:
         return z, y, x
 
 
-def region(path: Path, box: Box, crop: tuple[int, int, int], shrink: bool = False) -> Region:
+def region(path: Path, box: Box, settings: Training, validation: bool = False) -> Region:
     """Check that a file can be trained on and a crop fits its box.
 
     Args:
-        shrink: make the crop smaller where the box is, which validation may do.
+        validation: a crop keeps its axes, and is made smaller where the box is.
 
     Raises:
         InputError: no labels, another dtype, labels and raw of different shape, small box.
@@ -52,22 +52,24 @@ def region(path: Path, box: Box, crop: tuple[int, int, int], shrink: bool = Fals
                 f"{path}: raw has shape {raw.shape} and labels {labels.shape}; they must agree"
             )
         cut = box.slices(raw.shape, str(path))
-        room = [c.stop - c.start for c in cut]
-        if shrink:
-            # y and x stay multiples of 32, as SAM2 needs
-            fits = [
-                min(crop[0], room[0]),
-                *(min(c, r // 32 * 32) for c, r in zip(crop[1:], room[1:], strict=True)),
-            ]
-            crop = (fits[0], fits[1] or crop[1], fits[2] or crop[2])
-        found = Region(path, cut, volume.voxel_size(raw), crop)
-    for axis, size, voxels in zip("zyx", crop, found.shape, strict=True):
-        if size > voxels:
+        found = Region(path, cut, volume.voxel_size(raw), settings.crop)
+    crop = longest = settings.crop
+    if validation:
+        # y and x stay multiples of 32, as SAM2 needs
+        z, y, x = found.shape
+        crop = longest = (min(crop[0], z), min(crop[1], y // 32 * 32), min(crop[2], x // 32 * 32))
+        crop = longest = (crop[0], crop[1] or 32, crop[2] or 32)
+    elif settings.augment.transpose == "all":
+        longest = (max(crop),) * 3
+    elif settings.augment.transpose == "in_plane":
+        longest = (crop[0], max(crop[1:]), max(crop[1:]))
+    for axis, size, room in zip("zyx", longest, found.shape, strict=True):
+        if size > room:
             raise InputError(
-                f"train.crop: {axis} is {size}, but the box of {path} has only {voxels} voxels "
-                "there; use a smaller crop or a larger box"
+                f"train.crop: {axis} is {size}, counting swapped axes, but the box of {path} has "
+                f"only {room} voxels there; use a smaller crop or a larger box"
             )
-    return found
+    return replace(found, crop=crop)
 
 
 class Crops(Dataset[Sample]):
@@ -92,15 +94,17 @@ class Crops(Dataset[Sample]):
         # validation crops have a stream of their own
         random = np.random.default_rng((self.settings.seed, int(self.augmented), index))
         region = self.regions[random.choice(len(self.regions), p=self.share)]
+        axes = move_axes(self.settings.augment, random) if self.augmented else (0, 1, 2)
+        sizes = dict(zip(axes, region.crop, strict=True))
         cut = []
-        for box, size in zip(region.box, region.crop, strict=True):
-            start = int(random.integers(box.start, box.stop - size + 1))
-            cut.append(slice(start, start + size))
+        for axis, box in enumerate(region.box):
+            start = int(random.integers(box.start, box.stop - sizes[axis] + 1))
+            cut.append(slice(start, start + sizes[axis]))
         if region.path not in self.files:
             self.files[region.path] = h5py.File(region.path, "r")
         file = self.files[region.path]
-        raw = file[volume.RAW][tuple(cut)].astype(np.float32) / 255
-        labels = file[volume.LABELS][tuple(cut)]
+        raw = file[volume.RAW][tuple(cut)].transpose(axes).astype(np.float32) / 255
+        labels = file[volume.LABELS][tuple(cut)].transpose(axes)
         if self.augmented:
             raw, labels = augment(raw, labels, self.settings.augment, random)
         if self.settings.widen_borders != "none":

@@ -1,0 +1,152 @@
+"""Settings of the stage agglomerate."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from fgnet.settings.base import Name, Section
+
+Positive = Annotated[int, Field(gt=0)]
+Threshold = Annotated[float, Field(ge=0, le=1)]
+
+# what the waterz wheel carries compiled; another function would need a compiler at run time
+Score = Literal[
+    "mean", "quantile_10", "quantile_15", "quantile_20", "quantile_25", "quantile_30",
+    "quantile_35", "quantile_40", "quantile_45", "quantile_50", "quantile_55", "quantile_60",
+    "quantile_65", "quantile_70", "quantile_75", "quantile_80", "quantile_85", "quantile_90",
+    "quantile_95",
+]  # fmt: skip
+
+MANY = tuple(round(0.02 * step, 2) for step in range(1, 50))
+FEW = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+
+
+class Components(Section):
+    """Fragments are what nearest affinities connect: exact where affinities are certain."""
+
+    method: Literal["components"] = Field("components", description="Connected components.")
+    affinity: float = Field(
+        0.5, ge=0, lt=1, description="Voxels are connected where the affinity is above this."
+    )
+    smallest: Positive = Field(
+        1, description="Components of fewer voxels become background (fragment 0)."
+    )
+
+
+class Watershed(Section):
+    """Fragments by a watershed whose seeds are the places farthest from any boundary."""
+
+    method: Literal["watershed"] = Field("watershed", description="Seeded watershed.")
+    per: Literal["volume", "section"] = Field(
+        "volume",
+        description="Flood the volume in 3-D, or each section alone, which suits sections much "
+        "thicker than a voxel is wide.",
+    )
+    inside: float = Field(
+        0.8,
+        gt=0,
+        lt=1,
+        description="A voxel lies inside a neuron where all its nearest affinities are above this.",
+    )
+    smoothing: float = Field(
+        5.5,
+        ge=0,
+        le=50,
+        description="Standard deviation of the Gaussian over the distance to the boundary before "
+        "its maxima become seeds, in widths of the finest voxel side; more gives fewer fragments.",
+    )
+    rescue: int = Field(
+        100,
+        ge=0,
+        description="A piece connected by affinities above `inside` in which no seed fell, as in "
+        "a thin neurite, becomes a seed of its own from this many voxels on; 0 rescues none.",
+    )
+    smallest: Positive = Field(
+        1, description="Fragments of fewer voxels are dissolved into those around them."
+    )
+
+
+class Waterz(Section):
+    """Hierarchical agglomeration by a statistic of the affinities between two segments."""
+
+    method: Literal["waterz"] = Field("waterz", description="Merge the best pair first, again.")
+    score: Score = Field(
+        "quantile_95",
+        description="1 minus this statistic of the nearest affinities between two segments is "
+        "their score; pairs whose score is below a threshold merge.",
+    )
+
+
+class Multicut(Section):
+    """The partition of the region graph with the lowest total cost, for each threshold."""
+
+    method: Literal["multicut"] = Field(
+        "multicut",
+        description="Two fragments attract each other where 1 minus the mean affinity between "
+        "them is below the threshold and repel where it is above, by contact area.",
+    )
+
+
+class Mutex(Section):
+    """The mutex watershed on voxels: nearest affinities attract, long-range ones repel."""
+
+    method: Literal["mutex"] = Field(
+        "mutex",
+        description="Needs affinities at longer range and makes its own fragments. A threshold "
+        "of 0.5 is the published method; more favours attraction.",
+    )
+    strides: tuple[Positive, Positive, Positive] = Field(
+        (1, 4, 4), description="Take repulsive edges at every n-th voxel along z, y, x."
+    )
+    shortest: Annotated[int, Field(ge=2)] = Field(
+        2, description="Leave out repulsive edges shorter than this many voxels."
+    )
+
+
+class Method(Section):
+    """One named way from affinities to neurons."""
+
+    fragments: Annotated[Components | Watershed, Field(discriminator="method")] | None = Field(
+        Watershed(),  # type: ignore[call-arg]
+        description="How voxels become fragments; null for `mutex`, which makes its own.",
+    )
+    merge: Annotated[Waterz | Multicut | Mutex, Field(discriminator="method")] = Field(
+        Waterz(),  # type: ignore[call-arg]
+        description="How fragments become neurons.",
+    )
+    thresholds: tuple[Threshold, ...] = Field(
+        MANY,
+        min_length=1,
+        description="Thresholds to keep a segmentation for, ascending, from 0 to 1; the higher, "
+        "the more is merged. `mutex` takes 0.1, 0.2 ... 0.7 unless told otherwise, for each is a "
+        "run of its own.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mutex_defaults(cls, values: Any) -> Any:
+        merge = values.get("merge") if isinstance(values, dict) else None
+        if isinstance(merge, Mutex) or (isinstance(merge, dict) and merge.get("method") == "mutex"):
+            return {"fragments": None, "thresholds": FEW} | values
+        return values
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if isinstance(self.merge, Mutex) != (self.fragments is None):
+            raise ValueError(
+                "fragments must be null where merge.method is 'mutex', which makes its own, "
+                "and must be given for any other"
+            )
+        if list(self.thresholds) != sorted(set(self.thresholds)):
+            raise ValueError("thresholds must ascend, each given once")
+        return self
+
+
+class Agglomerate(Section):
+    """The agglomerations that every model's affinities go through."""
+
+    methods: dict[Name, Method] = Field(
+        {"waterz": Method()},  # type: ignore[call-arg]
+        min_length=1,
+        description="Named agglomerations; each gives a segmentation of its own.",
+    )

@@ -1,0 +1,39 @@
+"""The demo as `make demo` runs it: it learns, and it is the training that does it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from test_workflow import snakemake
+
+from fgnet import scores
+
+ROOT = Path(__file__).parent.parent
+DEMO: dict[str, Any] = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+AGGLOMERATION = next(iter(DEMO["agglomerate"]["methods"]))
+TEST = f"results/evaluate/fgnet/{AGGLOMERATION}/phantom_test.json"
+THRESHOLD = f"results/evaluate/fgnet/{AGGLOMERATION}.threshold.json"
+
+
+def arand(folder: Path) -> float:
+    """ARAND of the test volume at the threshold that the validation volume chose."""
+    threshold = scores.read(folder / THRESHOLD, scores.Choice).threshold
+    sweep = scores.read(folder / TEST, scores.Scores).against_ids.sweep
+    return min(sweep, key=lambda row: abs(row.threshold - threshold)).arand
+
+
+@pytest.mark.slow
+def test_the_demo_reaches_its_score_by_training(tmp_path: Path) -> None:
+    status, text = snakemake(tmp_path, DEMO)
+    assert status == 0, text
+    trained = arand(tmp_path)
+    assert trained < 0.1
+    assert (tmp_path / "results/report/index.html").stat().st_size > 10_000
+    status, text = snakemake(tmp_path, DEMO, "--dry-run")
+    assert status == 0 and "Nothing to be done" in text, text
+
+    untrained = {**DEMO, "train": {**DEMO["train"], "steps": 0}}
+    status, text = snakemake(tmp_path, untrained, TEST, THRESHOLD)
+    assert status == 0, text
+    assert arand(tmp_path) > trained + 0.4

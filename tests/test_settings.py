@@ -1,0 +1,90 @@
+"""The config: errors that help, canonical sections, and a reference that is up to date."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fgnet.errors import InputError
+from fgnet.settings.config import load
+from fgnet.settings.reference import reference
+
+ROOT = Path(__file__).parent.parent
+
+
+def tiny(**changes: Any) -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
+    for path, value in changes.items():
+        *parents, key = path.split("__")
+        section = values
+        for parent in parents:
+            section = section.setdefault(parent, {})
+        section[key] = value
+    return values
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"train__step": 5}, ["train.step", "unknown key", "'steps'"]),
+        ({"train__models__fgnet__netwrk": {}}, ["models.fgnet.netwrk", "'network'"]),
+        ({"evaluate__threshold": -0.1}, ["evaluate.threshold", "-0.1", "greater than or equal"]),
+        ({"evaluate__threshold": 0.123456}, ["evaluate.threshold", "0.123456", "add it"]),
+        ({"train__crop": [4, 33, 64]}, ["crop", "33", "multiple of 32", "use 32"]),
+        ({"infer__crop": [4, 64, 40]}, ["infer", "40", "multiple of 32"]),
+        ({"train__offsets": [[0, 0, 0]]}, ["offsets", "no edge"]),
+        ({"normalise": {}}, ["normalise", "'normalize'"]),
+        ({"volumes__test__split": "train"}, []),
+        ({"volumes__validation__split": "test"}, ["evaluate.threshold", "validation"]),
+        ({"train__models": {"a/b": {}}}, ["a/b", "slash"]),
+    ],
+)
+def test_a_mistake_is_told_in_one_sentence(change: dict[str, Any], words: list[str]) -> None:
+    if not words:
+        load(tiny(**change))
+        return
+    with pytest.raises(InputError) as error:
+        load(tiny(**change))
+    text = str(error.value)
+    assert all(word in text for word in words), text
+    assert "\n" not in text
+
+
+def test_models_inherit_and_override() -> None:
+    config = load(
+        tiny(
+            train__steps=7, train__models={"a": {}, "b": {"steps": 9, "network": {"kind": "unet"}}}
+        )
+    )
+    assert (config.train.models["a"].steps, config.train.models["b"].steps) == (7, 9)
+
+
+def test_equal_settings_give_equal_text() -> None:
+    one = load(tiny())
+    values = tiny(infer__shards=one.infer.shards)  # a default, or the same value, spelled out
+    values = {key: values[key] for key in reversed(values)}
+    assert load(values).infer.canonical() == one.infer.canonical()
+    assert load(tiny(infer__shards=3)).infer.canonical() != one.infer.canonical()
+
+
+def test_the_purpose_of_a_volume_is_not_part_of_its_download() -> None:
+    one, other = load(tiny()), load(tiny(volumes__test__split="predict"))
+    assert one.volume_download("test") == other.volume_download("test")
+
+
+def test_the_reference_is_up_to_date() -> None:
+    assert (ROOT / "docs/config.md").read_text() == reference(), "run make docs"
+
+
+def test_settings_need_no_heavy_package() -> None:
+    """Snakemake's own environment holds pydantic and yaml, not torch."""
+    code = (
+        "import sys, fgnet.settings.config, fgnet.fingerprint;"
+        "print([m for m in ('torch', 'h5py', 'waterz', 'skimage', 'cloudvolume') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,178 @@
+"""The workflow as users run it, on a tiny config: the chain, reruns, odd names, bad input."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pytest
+import yaml
+
+from fgnet import volume
+
+ROOT = Path(__file__).parent.parent
+TINY: dict[str, Any] = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
+
+
+def snakemake(folder: Path, config: dict[str, Any], *options: str) -> tuple[int, str]:
+    """Run snakemake in a folder; its exit status and everything it said."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "config file.yaml"
+    path.write_text(yaml.safe_dump(config, allow_unicode=True))
+    command = [
+        sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"),
+        "--directory", str(folder), "--configfile", str(path), "--cores", "2", *options,
+    ]  # fmt: skip
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment, cwd=folder
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def planned(text: str) -> set[str]:
+    """The rules that a dry run names."""
+    rules = {line.split()[1].rstrip(":") for line in text.splitlines() if line.startswith("rule ")}
+    local = {line.split()[1].rstrip(":") for line in text.splitlines() if "localrule " in line}
+    return (rules | local) - {"all"}
+
+
+def changed(**sections: dict[str, Any]) -> dict[str, Any]:
+    return {**TINY, **{key: {**TINY.get(key, {}), **value} for key, value in sections.items()}}
+
+
+@pytest.fixture(scope="session")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the tiny config, in a folder with an awkward name."""
+    folder = tmp_path_factory.mktemp("run") / 'it\'s a "folder"; with ä name'
+    status, text = snakemake(folder, TINY)
+    assert status == 0, text
+    return folder
+
+
+def test_the_chain_makes_every_result(chain: Path) -> None:
+    results = chain / "results"
+    with volume.opened(results / "infer/fgnet/test.h5") as file:
+        assert file[volume.AFFINITIES].shape == (3, 12, 70, 90)
+        assert file[volume.COARSE_AFFINITIES].shape == (3, 12, 70, 90)
+    scores = sorted(p.relative_to(results).as_posix() for p in results.glob("evaluate/**/*.json"))
+    assert len(scores) == 3
+    table = (results / "report/scores.txt").read_text()
+    assert "fgnet" in table and "test" in table
+    pages = [p.relative_to(results / "report").as_posix() for p in results.glob("report/**/*.html")]
+    assert {"index.html", "evaluate.html", "provenance.html", "train/fgnet.html"} <= set(pages)
+    assert not list(results.rglob("*.partial")) and not list(results.rglob("saved.pt"))
+
+
+def test_nothing_is_left_to_do_and_touching_changes_nothing(chain: Path) -> None:
+    for path in ("download/whole.h5", "train/fgnet/checkpoint.pt"):
+        os.utime(chain / "results" / path)
+    status, text = snakemake(chain, TINY, "--dry-run")
+    assert status == 0 and "Nothing to be done" in text, text
+
+
+SCORES = {"report_segment", "report_evaluate", "report_provenance", "report"}
+INFER = {"infer_shard", "infer", "agglomerate", "evaluate", "evaluate_threshold"} | SCORES
+
+
+@pytest.mark.parametrize(
+    ("config", "rules"),
+    [
+        (changed(report={"title": "Other"}), {"report"}),
+        (changed(evaluate={"choose_by": "arand"}), {"evaluate_threshold"} | SCORES),
+        (changed(infer={"overlap": 0.3}), INFER),
+        (changed(train={"steps": 4}), {"train", "report_train"} | INFER),
+        (
+            changed(normalize={"low": 2}),
+            {"normalize", "train", "report_train"} | INFER,
+        ),
+        (
+            changed(download={"retries": 9}),
+            {"download", "normalize", "train", "report_train"} | INFER,
+        ),
+    ],
+    ids=["report", "evaluate", "infer", "train", "normalize", "download"],
+)
+def test_an_edit_reruns_what_it_touches(
+    chain: Path, config: dict[str, Any], rules: set[str]
+) -> None:
+    status, text = snakemake(chain, config, "--dry-run")
+    assert status == 0, text
+    # the provenance page shows the config, so every edit reruns it
+    assert planned(text) - {"report_provenance"} == rules - {"report_provenance"}
+
+
+def test_a_model_takes_a_checkpoint_and_segments_without_labels(
+    chain: Path, tmp_path: Path
+) -> None:
+    raw = tmp_path / "raw only.h5"
+    with h5py.File(chain / "results/download/whole.h5") as file, h5py.File(raw, "w") as made:
+        made["em"] = file[volume.RAW][:]
+    given = str(chain / "results/train/fgnet/checkpoint.pt")
+    config = {
+        "volumes": {
+            "mein Würfel; $(touch x)": {
+                "source": {"file": str(raw), "raw": "em", "labels": None},
+                "voxel_size": [30, 8, 8],
+                "split": "predict",
+            }
+        },
+        "train": {
+            **{key: TINY["train"][key] for key in ("crop", "device")},
+            "models": {"it's mine": {**TINY["train"]["models"]["fgnet"], "checkpoint": given}},
+        },
+        "infer": TINY["infer"],
+        "evaluate": {"threshold": 0.5},
+    }
+    status, text = snakemake(tmp_path / "run", config)
+    assert status == 0, text
+    assert not list(tmp_path.rglob("x"))
+    page = next((tmp_path / "run/results/report/segment").rglob("mein*.html"))
+    assert page.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (changed(train={"stpes": 1}), ["train.stpes", "unknown key", "'steps'"]),
+        (
+            changed(volumes={"whole": {"source": {"file": "missing.h5"}}}),
+            ["'whole'", "missing.h5"],
+        ),
+        (
+            changed(volumes={"whole": {"source": {"file": "http://127.0.0.1:9/a.h5"}}},
+                    download={"retries": 0}),
+            ["'whole'", "http://127.0.0.1:9/a.h5"],
+        ),
+        (changed(train={"crop": [64, 64, 64]}), ["train.crop", "z is 64", "16 voxels"]),
+    ],
+    ids=["unknown key", "missing file", "no server", "crop too large"],
+)  # fmt: skip
+def test_bad_input_stops_it_with_a_sentence(
+    tmp_path: Path, config: dict[str, Any], words: list[str]
+) -> None:
+    target = "results/train/fgnet/checkpoint.pt" if "train.crop" in words else None
+    options = [target] if target else ["results/normalize/whole.h5"]
+    status, text = snakemake(tmp_path, config, *options)
+    assert status != 0
+    assert all(word in text for word in words), text
+    assert "Traceback" not in text
+    assert not list(tmp_path.glob("results/train/*/*.pt"))
+    assert not (tmp_path / "results/download/whole.h5").exists() or "train.crop" in words
+
+
+@pytest.mark.parametrize("name", ["cremi", "ac3ac4", "fib25"])
+def test_shipped_configs_plan_their_whole_run(tmp_path: Path, name: str) -> None:
+    config = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
+    status, text = snakemake(tmp_path, config, "--dry-run")
+    assert status == 0, text
+    expected = {"download", "normalize", "train", "infer_shard", "infer", "agglomerate",
+                "evaluate", "evaluate_threshold", "report", "report_train"}  # fmt: skip
+    if name != "fib25":
+        expected |= {"download_sam2"}
+    assert expected <= planned(text)
+    jobs = json.dumps(sorted(planned(text)))
+    assert "report_segment" in jobs

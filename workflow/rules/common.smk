@@ -1,0 +1,251 @@
+# What the rules share: the checked config, each rule's part of it, and where fgnet lies.
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+ROOT = Path(workflow.current_basedir).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from fgnet.errors import InputError
+from fgnet.fingerprint import fingerprint
+from fgnet.settings.config import load
+
+try:
+    CONFIG = load(config)
+except InputError as error:
+    raise WorkflowError(f"config: {error}")
+
+# Rules without a conda environment run in this Python; an activated one stands before it.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+# Snakemake clears PYTHONPATH in conda rules, so every shell command sets it.
+shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(ROOT))}; ")
+
+
+def notebook(name):
+    """Path of a notebook."""
+    return str(ROOT / "notebooks" / f"{name}.ipynb")
+
+
+def normalized(*splits):
+    """Normalised files that the volumes of these splits lie in, one for each volume."""
+    return [
+        f"results/normalize/{CONFIG.whole(name)}.h5" for name in CONFIG.split(*splits)
+    ]
+
+
+def local_sources(wildcards):
+    """Files on this machine that a volume is made from; a change of one reruns its download."""
+    source = CONFIG.volumes[wildcards.volume].source
+    values = source.model_dump().values() if source else []
+    return [v for v in values if isinstance(v, str) and Path(v).is_file()]
+
+
+def download_settings(wildcards):
+    return CONFIG.volume_download(wildcards.volume).canonical()
+
+
+def model_settings(wildcards):
+    return CONFIG.train.models[wildcards.model].canonical()
+
+
+def training_boxes(wildcards):
+    return CONFIG.boxes()
+
+
+def training_volumes(wildcards):
+    given = CONFIG.train.models[wildcards.model].checkpoint
+    return [] if given else normalized("train")
+
+
+def validation_volumes(wildcards):
+    given = CONFIG.train.models[wildcards.model].checkpoint
+    return [] if given else normalized("validation")
+
+
+def given_checkpoint(wildcards):
+    given = CONFIG.train.models[wildcards.model].checkpoint
+    return [given] if given and Path(given).is_file() else []
+
+
+def sam2_checkpoint(wildcards):
+    name = CONFIG.sam2_checkpoint(wildcards.model)
+    return f"results/download/sam2/{name}.pt" if name else []
+
+
+def whole_volume(wildcards):
+    return f"results/normalize/{CONFIG.whole(wildcards.volume)}.h5"
+
+
+def box(wildcards):
+    return CONFIG.box(wildcards.volume).canonical()
+
+
+def infer_settings(wildcards):
+    return CONFIG.infer.canonical()
+
+
+def pieces(wildcards):
+    n = CONFIG.infer.shards
+    folder = f"results/infer/{wildcards.model}/{wildcards.volume}"
+    return [f"{folder}/{k}-of-{n}.h5" for k in range(n)]
+
+
+def agglomerate_settings(wildcards):
+    return CONFIG.agglomerate.methods[wildcards.agglomeration].canonical()
+
+
+def validation_scores(wildcards):
+    if CONFIG.evaluate.threshold is not None:
+        return []
+    folder = f"results/evaluate/{wildcards.model}/{wildcards.agglomeration}"
+    return [f"{folder}/{name}.json" for name in CONFIG.split("validation")]
+
+
+def evaluate_settings(wildcards):
+    return CONFIG.evaluate.canonical()
+
+
+def segmentations(*splits):
+    """Every segmentation of volumes of these splits: model x agglomeration x volume."""
+    return [
+        (model, agglomeration, volume)
+        for model in CONFIG.train.models
+        for agglomeration in CONFIG.agglomerate.methods
+        for volume in CONFIG.split(*splits)
+    ]
+
+
+def scored():
+    """Score files of all segmentations that have ground truth."""
+    return [
+        f"results/evaluate/{m}/{a}/{v}.json"
+        for m, a, v in segmentations("validation", "test")
+    ]
+
+
+def thresholds():
+    """The chosen threshold of every model and agglomeration."""
+    return [
+        f"results/evaluate/{m}/{a}.threshold.json"
+        for m in CONFIG.train.models
+        for a in CONFIG.agglomerate.methods
+    ]
+
+
+def segment_pages():
+    return [
+        f"results/report/segment/{m}/{a}/{v}.html"
+        for m, a, v in segmentations("test", "predict")
+    ]
+
+
+def train_pages():
+    return [f"results/report/train/{model}.html" for model in CONFIG.train.models]
+
+
+def made_files():
+    """Files that hold a record of what made them, for the provenance page."""
+    wholes = {
+        CONFIG.whole(name)
+        for name in CONFIG.split("train", "validation", "test", "predict")
+    }
+    made = [
+        f"results/{stage}/{w}.h5"
+        for w in sorted(wholes)
+        for stage in ("download", "normalize")
+    ]
+    for m, a, v in segmentations("validation", "test", "predict"):
+        made += [f"results/infer/{m}/{v}.h5", f"results/agglomerate/{m}/{a}/{v}.h5"]
+    return list(dict.fromkeys(made + scored() + thresholds()))
+
+
+def train_parameters(wildcards):
+    return json.dumps(
+        {
+            "model": wildcards.model,
+            "history": f"results/train/{wildcards.model}/history.csv",
+            "settings": json.loads(model_settings(wildcards)),
+        },
+        sort_keys=True,
+    )
+
+
+def segment_parameters(wildcards):
+    m, a, v = wildcards.model, wildcards.agglomeration, wildcards.volume
+    return json.dumps(
+        {
+            "model": m,
+            "agglomeration": a,
+            "volume": v,
+            "image": whole_volume(wildcards),
+            "affinities": f"results/infer/{m}/{v}.h5",
+            "segmentation": f"results/agglomerate/{m}/{a}/{v}.h5",
+            "threshold": f"results/evaluate/{m}/{a}.threshold.json",
+            "picture": CONFIG.report.picture,
+        },
+        sort_keys=True,
+    )
+
+
+def score_list():
+    """What the score table has a row for."""
+    rows = []
+    for m, a, v in segmentations("test", "validation", "predict"):
+        split = CONFIG.volumes[v].split
+        page = f"results/report/segment/{m}/{a}/{v}.html"
+        rows.append(
+            {
+                "model": m,
+                "agglomeration": a,
+                "volume": v,
+                "split": split,
+                "scores": (
+                    None if split == "predict" else f"results/evaluate/{m}/{a}/{v}.json"
+                ),
+                "threshold": f"results/evaluate/{m}/{a}.threshold.json",
+                "page": None if split == "validation" else page,
+            }
+        )
+    return rows
+
+
+def evaluate_parameters(wildcards):
+    return json.dumps({"segmentations": score_list()}, sort_keys=True)
+
+
+def provenance_parameters(wildcards):
+    return json.dumps(
+        {
+            "config": CONFIG.model_dump(mode="json"),
+            "benchmarks": "results/benchmarks",
+            "files": made_files(),
+        },
+        sort_keys=True,
+    )
+
+
+def index_parameters(wildcards):
+    pages = [{"title": "Scores and thresholds", "page": "results/report/evaluate.html"}]
+    for model, page in zip(CONFIG.train.models, train_pages()):
+        pages.append({"title": f"Training of {model}", "page": page})
+    pages.append({"title": "Provenance", "page": "results/report/provenance.html"})
+    m, a, v = segmentations("test", "predict", "validation")[0]
+    picture = {
+        "title": f"{v} by {m}, {a}",
+        "volume": f"results/normalize/{CONFIG.whole(v)}.h5",
+        "affinities": f"results/infer/{m}/{v}.h5",
+        "segmentation": f"results/agglomerate/{m}/{a}/{v}.h5",
+        "threshold": f"results/evaluate/{m}/{a}.threshold.json",
+    }
+    return json.dumps(
+        {"segmentations": score_list(), "pages": pages, "picture": picture},
+        sort_keys=True,
+    )
+
+
+def report_settings(wildcards):
+    return CONFIG.report.canonical()

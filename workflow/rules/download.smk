@@ -1,0 +1,41 @@
+rule download:
+    input:
+        source=local_sources,
+    output:
+        volume="results/download/{volume}.h5",
+    log:
+        "results/logs/download/{volume}.log",
+    benchmark:
+        "results/benchmarks/download/{volume}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        settings=download_settings,
+        code=fingerprint("download"),
+    shell:
+        "python -m fgnet.download volume --volume {wildcards.volume:q}"
+        " --settings {params.settings:q} --output {output.volume:q} &> {log:q}"
+
+
+rule download_sam2:
+    output:
+        checkpoint="results/download/sam2/{checkpoint}.pt",
+        checksum="results/download/sam2/{checkpoint}.pt.sha256",
+    log:
+        "results/logs/download/sam2/{checkpoint}.log",
+    benchmark:
+        "results/benchmarks/download/sam2/{checkpoint}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        settings=lambda wildcards: CONFIG.download.canonical(),
+        code=fingerprint("download"),
+    shell:
+        "python -m fgnet.download sam2 --name {wildcards.checkpoint:q}"
+        " --settings {params.settings:q} --output {output.checkpoint:q} &> {log:q}"

@@ -1,0 +1,42 @@
+rule evaluate:
+    input:
+        segmentation="results/agglomerate/{model}/{agglomeration}/{volume}.h5",
+        labels=whole_volume,
+    output:
+        scores="results/evaluate/{model}/{agglomeration}/{volume}.json",
+    log:
+        "results/logs/evaluate/{model}/{agglomeration}/{volume}.log",
+    benchmark:
+        "results/benchmarks/evaluate/{model}/{agglomeration}/{volume}.tsv"
+    conda:
+        "../../envs/agglomerate.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        code=fingerprint("evaluate"),
+    shell:
+        "python -m fgnet.evaluate score --segmentation {input.segmentation:q}"
+        " --labels {input.labels:q} --output {output.scores:q} &> {log:q}"
+
+
+rule evaluate_threshold:
+    input:
+        scores=validation_scores,
+    output:
+        threshold="results/evaluate/{model}/{agglomeration}.threshold.json",
+    log:
+        "results/logs/evaluate/{model}/{agglomeration}.threshold.log",
+    benchmark:
+        "results/benchmarks/evaluate/{model}/{agglomeration}.threshold.tsv"
+    conda:
+        "../../envs/agglomerate.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=evaluate_settings,
+        code=fingerprint("evaluate"),
+    shell:
+        "python -m fgnet.evaluate choose --scores {input.scores:q} --output {output.threshold:q}"
+        " --settings {params.settings:q} &> {log:q}"

@@ -1,0 +1,47 @@
+rule infer_shard:
+    input:
+        checkpoint="results/train/{model}/checkpoint.pt",
+        volume=whole_volume,
+    output:
+        affinities="results/infer/{model}/{volume}/{shard}-of-{shards}.h5",
+    log:
+        "results/logs/infer/{model}/{volume}/{shard}-of-{shards}.log",
+    benchmark:
+        "results/benchmarks/infer/{model}/{volume}/{shard}-of-{shards}.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime=720,
+    params:
+        settings=infer_settings,
+        box=box,
+        code=fingerprint("infer"),
+    shell:
+        "python -m fgnet.infer shard --checkpoint {input.checkpoint:q} --volume {input.volume:q}"
+        " --box {params.box:q} --shard {wildcards.shard} --shards {wildcards.shards}"
+        " --settings {params.settings:q} --output {output.affinities:q}"
+        " --threads {threads} &> {log:q}"
+
+
+rule infer:
+    input:
+        pieces=pieces,
+    output:
+        affinities="results/infer/{model}/{volume}.h5",
+    log:
+        "results/logs/infer/{model}/{volume}.log",
+    benchmark:
+        "results/benchmarks/infer/{model}/{volume}.tsv"
+    conda:
+        "../../envs/model.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=fingerprint("infer"),
+    shell:
+        "python -m fgnet.infer join --pieces {input.pieces:q} --output {output.affinities:q}"
+        " &> {log:q}"

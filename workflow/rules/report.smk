@@ -1,0 +1,145 @@
+rule report_train:
+    input:
+        history="results/train/{model}/history.csv",
+        notebook=notebook("train"),
+    output:
+        page=report(
+            "results/report/train/{model}.html",
+            category="Training",
+        ),
+    log:
+        "results/logs/report/train/{model}.log",
+        notebook="results/logs/report/train/{model}.ipynb",
+    benchmark:
+        "results/benchmarks/report/train/{model}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        parameters=train_parameters,
+        code=fingerprint("report"),
+    shell:
+        "python -m fgnet.report page --notebook {input.notebook:q}"
+        " --parameters {params.parameters:q} --index results/report/index.html"
+        " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
+
+
+rule report_segment:
+    input:
+        image=whole_volume,
+        affinities="results/infer/{model}/{volume}.h5",
+        pieces=pieces,
+        segmentation="results/agglomerate/{model}/{agglomeration}/{volume}.h5",
+        threshold="results/evaluate/{model}/{agglomeration}.threshold.json",
+        notebook=notebook("segment"),
+    output:
+        page=report(
+            "results/report/segment/{model}/{agglomeration}/{volume}.html",
+            category="Segmentation",
+        ),
+    log:
+        "results/logs/report/segment/{model}/{agglomeration}/{volume}.log",
+        notebook="results/logs/report/segment/{model}/{agglomeration}/{volume}.ipynb",
+    benchmark:
+        "results/benchmarks/report/segment/{model}/{agglomeration}/{volume}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        parameters=segment_parameters,
+        code=fingerprint("report"),
+    shell:
+        "python -m fgnet.report page --notebook {input.notebook:q}"
+        " --parameters {params.parameters:q} --index results/report/index.html"
+        " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
+
+
+rule report_evaluate:
+    input:
+        scores=scored(),
+        thresholds=thresholds(),
+        notebook=notebook("evaluate"),
+    output:
+        page=report(
+            "results/report/evaluate.html",
+            category="Scores",
+        ),
+    log:
+        "results/logs/report/evaluate.log",
+        notebook="results/logs/report/evaluate.ipynb",
+    benchmark:
+        "results/benchmarks/report/evaluate.tsv"
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        parameters=evaluate_parameters,
+        code=fingerprint("report"),
+    shell:
+        "python -m fgnet.report page --notebook {input.notebook:q}"
+        " --parameters {params.parameters:q} --index results/report/index.html"
+        " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
+
+
+rule report_provenance:
+    input:
+        made=made_files(),
+        notebook=notebook("provenance"),
+    output:
+        page=report(
+            "results/report/provenance.html",
+            category="Provenance",
+        ),
+    log:
+        "results/logs/report/provenance.log",
+        notebook="results/logs/report/provenance.ipynb",
+    benchmark:
+        "results/benchmarks/report/provenance.tsv"
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        parameters=provenance_parameters,
+        code=fingerprint("report"),
+    shell:
+        "python -m fgnet.report page --notebook {input.notebook:q}"
+        " --parameters {params.parameters:q} --index results/report/index.html"
+        " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
+
+
+rule report:
+    input:
+        pages=segment_pages() + train_pages(),
+        evaluate="results/report/evaluate.html",
+        provenance="results/report/provenance.html",
+        scores=scored(),
+        thresholds=thresholds(),
+        made=made_files(),
+    output:
+        index=report("results/report/index.html", category="Scores"),
+        table="results/report/scores.txt",
+    log:
+        "results/logs/report/index.log",
+    benchmark:
+        "results/benchmarks/report/index.tsv"
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        parameters=index_parameters,
+        settings=report_settings,
+        code=fingerprint("report"),
+    shell:
+        "python -m fgnet.report index --parameters {params.parameters:q}"
+        " --settings {params.settings:q} --output {output.index:q} --table {output.table:q}"
+        " &> {log:q}"

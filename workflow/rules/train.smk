@@ -1,0 +1,30 @@
+rule train:
+    input:
+        volumes=training_volumes,
+        validation=validation_volumes,
+        sam2=sam2_checkpoint,
+        given=given_checkpoint,
+    output:
+        checkpoint="results/train/{model}/checkpoint.pt",
+        last="results/train/{model}/last.pt",
+        history="results/train/{model}/history.csv",
+    log:
+        "results/logs/train/{model}.log",
+    benchmark:
+        "results/benchmarks/train/{model}.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime=2880,
+    params:
+        settings=model_settings,
+        boxes=training_boxes,
+        code=fingerprint("train"),
+    shell:
+        "python -m fgnet.train --volumes {input.volumes:q} --validation {input.validation:q}"
+        " --sam2 {input.sam2:q} --boxes {params.boxes:q} --settings {params.settings:q}"
+        " --output {output.checkpoint:q} --last {output.last:q} --history {output.history:q}"
+        " --threads {threads} &> {log:q}"
