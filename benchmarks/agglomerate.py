@@ -32,7 +32,11 @@ METHODS: dict[str, dict[str, Any]] = {
     "watershed, no rescue": {"fragments": {"method": "watershed", "rescue": 0}},
     "watershed, smoothing 1, inside 0.5, no rescue": {"fragments": PLAIN},
     "watershed, smallest 300": {"fragments": {"method": "watershed", "smallest": 300}},
-    "watershed per section": {"fragments": {"method": "watershed", "per": "section"}},
+    "watershed, mean": {"merge": {"method": "waterz", "score": "mean"}},
+    "watershed per section, mean": {
+        "fragments": {"method": "watershed", "per": "section"},
+        "merge": {"method": "waterz", "score": "mean"},
+    },
     "watershed, multicut": {"merge": {"method": "multicut"}},
     "mutex, strides 1": {"merge": {"method": "mutex", "strides": [1, 1, 1]}, "thresholds": [0.5]},
     "mutex (its default)": {"merge": {"method": "mutex"}, "thresholds": [0.5]},

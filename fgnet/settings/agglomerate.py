@@ -17,7 +17,11 @@ Score = Literal[
     "quantile_95",
 ]  # fmt: skip
 
-MANY = tuple(round(0.02 * step, 2) for step in range(1, 50))
+# finer where high quantiles are decided
+MANY = (
+    *(round(0.01 * step, 2) for step in range(1, 20)),
+    *(round(0.02 * step, 2) for step in range(10, 50)),
+)
 FEW = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
@@ -116,7 +120,6 @@ class Method(Section):
     )
     thresholds: tuple[Threshold, ...] = Field(
         MANY,
-        min_length=1,
         description="Thresholds to keep a segmentation for, ascending, from 0 to 1; the higher, "
         "the more is merged. `mutex` takes 0.1, 0.2 ... 0.7 unless told otherwise, for each is a "
         "run of its own.",
@@ -137,8 +140,8 @@ class Method(Section):
                 "fragments must be null where merge.method is 'mutex', which makes its own, "
                 "and must be given for any other"
             )
-        if list(self.thresholds) != sorted(set(self.thresholds)):
-            raise ValueError("thresholds must ascend, each given once")
+        if not self.thresholds or list(self.thresholds) != sorted(set(self.thresholds)):
+            raise ValueError("thresholds must ascend, each given once, at least one")
         return self
 
 
