@@ -21,6 +21,7 @@ docs: .venv/installed
 
 # sam2's own requirements and its build would fetch a second torch; its CUDA extension is not needed
 .venv/installed: requirements.txt Makefile
+	@echo "Installing into .venv: about 2.3 GB (more where torch comes as the CUDA build)"
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet $$(grep '^torch==' requirements.txt)
 	.venv/bin/python -m pip install --quiet -r requirements.txt

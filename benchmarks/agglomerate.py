@@ -32,7 +32,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "watershed, no rescue": {"fragments": {"method": "watershed", "rescue": 0}},
     "watershed, smoothing 1, inside 0.5, no rescue": {"fragments": PLAIN},
     "watershed, smallest 300": {"fragments": {"method": "watershed", "smallest": 300}},
-    "watershed, mean": {"merge": {"method": "waterz", "score": "mean"}},
+    "watershed, 95 % quantile": {"merge": {"method": "waterz", "score": "quantile_95"}},
     "watershed per section, mean": {
         "fragments": {"method": "watershed", "per": "section"},
         "merge": {"method": "waterz", "score": "mean"},

@@ -1,5 +1,6 @@
 """Formatting, types, lint and pins: the checks that need no data."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from fgnet.fingerprint import sources
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -40,6 +43,36 @@ def test_environments_pin_what_the_requirements_pin() -> None:
                 assert wanted[name] == version, f"{path.name}: {name}"
     sam2 = re.search(r"sam2==\S+", (ROOT / "Makefile").read_text())
     assert sam2 and sam2[0] in (ROOT / "envs/model.post-deploy.sh").read_text()
+
+
+IMPORTED_AS = {
+    "PIL": "pillow", "bioimage_cpp": "bioimage-cpp", "cc3d": "connected-components-3d",
+    "cloudvolume": "cloud-volume", "elf": "python-elf", "hydra": "hydra-core",
+    "jupyter_client": "ipykernel", "nbformat": "nbconvert", "skimage": "scikit-image",
+    "traitlets": "ipykernel", "urllib3": "requests", "yaml": "pyyaml",
+}  # fmt: skip
+FAMILIES = {
+    "data": ("download", "normalize"),
+    "model": ("train", "infer"),
+    "agglomerate": ("agglomerate", "evaluate"),
+    "report": ("report",),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_environment_holds_what_its_stages_import(family: str) -> None:
+    environment = yaml.safe_load((ROOT / f"envs/{family}.yaml").read_text())
+    pins = {pin.split("==")[0] for pin in environment["dependencies"][-1]["pip"]}
+    for stage in FAMILIES[family]:
+        for path in sources(stage):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Import):
+                    roots = [alias.name for alias in node.names]
+                else:
+                    roots = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                for root in {name.split(".")[0] for name in roots}:
+                    if root not in {*sys.stdlib_module_names, "fgnet", "__future__"}:
+                        assert IMPORTED_AS.get(root, root) in pins, f"{path}: {root}"
 
 
 def test_no_module_is_long_or_names_a_machine() -> None:

@@ -121,8 +121,7 @@ def test_a_model_takes_a_checkpoint_and_segments_without_labels(
             }
         },
         "train": {
-            **{key: TINY["train"][key] for key in ("crop", "device")},
-            "models": {"it's mine": {**TINY["train"]["models"]["fgnet"], "checkpoint": given}},
+            "models": {"it's mine": {"checkpoint": given}},
         },
         "infer": TINY["infer"],
         "evaluate": {"threshold": 0.5},

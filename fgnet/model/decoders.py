@@ -34,10 +34,7 @@ class RefinedDecoder(nn.Module):
 
     def __init__(self, filters: Sequence[int], outputs: int) -> None:
         super().__init__()
-        self.up = nn.ModuleList(
-            Residual(fine + coarse, fine)
-            for fine, coarse in pairwise(filters)
-        )
+        self.up = nn.ModuleList(Residual(fine + coarse, fine) for fine, coarse in pairwise(filters))
         self.head = nn.Conv3d(filters[0], outputs, 1)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:

@@ -24,9 +24,7 @@ class UNet(nn.Module):
             double(i, o) for i, o in zip((1, *filters[:-1]), filters, strict=True)
         )
         self.down = nn.ModuleList(nn.MaxPool3d(s, s) for s in settings.strides)
-        self.decode = nn.ModuleList(
-            double(f + c, f) for f, c in pairwise(filters)
-        )
+        self.decode = nn.ModuleList(double(f + c, f) for f, c in pairwise(filters))
         self.head = nn.Conv3d(filters[0], outputs, 1)
 
     def forward(self, crop: Tensor) -> dict[str, Tensor]:

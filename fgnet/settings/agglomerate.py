@@ -75,7 +75,7 @@ class Waterz(Section):
 
     method: Literal["waterz"] = Field("waterz", description="Merge the best pair first, again.")
     score: Score = Field(
-        "quantile_95",
+        "mean",
         description="1 minus this statistic of the nearest affinities between two segments is "
         "their score; pairs whose score is below a threshold merge.",
     )

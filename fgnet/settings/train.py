@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from fgnet.settings.base import NEAREST, Name, Offset, Section
-from fgnet.settings.network import FGNetNetwork, Network, Positive
+from fgnet.settings.network import Network, Positive
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Device = Literal["auto", "cpu", "cuda"]
@@ -99,18 +99,28 @@ class Training(Section):
 class Model(Training):
     """A model: its network and training; or an existing checkpoint that is used as it is."""
 
-    network: Network = Field(FGNetNetwork(), description="The network.")  # type: ignore[call-arg]
-    checkpoint: str | None = Field(
+    network: Network | None = Field(
         None,
-        description="Path of a trained checkpoint of this network, used instead of training.",
+        description="The network; left out, it is FGNet with its defaults, or with a checkpoint "
+        "the network of that.",
     )
+    checkpoint: str | None = Field(
+        None, description="Path of a trained checkpoint, used instead of training."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _train_fgnet_by_default(cls, values: Any) -> Any:
+        if isinstance(values, dict) and not (values.get("network") or values.get("checkpoint")):
+            return {**values, "network": {"kind": "fgnet"}}
+        return values
 
 
 class Train(Training):
     """The section ``train``: keys for all models, and the models."""
 
     models: dict[Name, Model] = Field(
-        {"fgnet": Model()},  # type: ignore[call-arg]
+        {"fgnet": Model.checked({})},
         min_length=1,
         description="Named models. Each may override any key of train.",
     )

@@ -46,7 +46,10 @@ def run(
     if model.checkpoint is not None:
         take(Path(model.checkpoint), model, output, last, history)
         return
-    places: dict[str, list[dict[str, Any]]] = {"train": [{}] * len(volumes), "validation": [{}] * len(validation)}
+    places: dict[str, list[dict[str, Any]]] = {
+        "train": [{}] * len(volumes),
+        "validation": [{}] * len(validation),
+    }
     places |= json.loads(boxes)
     training = regions(volumes, places["train"], model)
     if not training:
@@ -56,6 +59,7 @@ def run(
     held_back = regions(validation, places["validation"], model, held_back=True)
     normalize = agreed_normalization([r.path for r in training + held_back])
 
+    assert model.network is not None, "the settings see to it"
     torch.manual_seed(model.seed)
     network = build(model.network, len(model.offsets))
     if isinstance(model.network, FGNetNetwork):
@@ -125,16 +129,16 @@ def take(given: Path, model: Model, output: Path, last: Path, history: Path) -> 
     """Use an existing checkpoint as the model.
 
     Raises:
-        InputError: it is of another network than the config describes.
+        InputError: it is of another network than the config describes, where it describes one.
     """
     found = checkpoint.load(given)
     wanted = model.model_dump(mode="json")
-    if found.network != wanted["network"]:
+    if wanted["network"] not in (None, found.network):
         differing = [k for k, v in wanted["network"].items() if found.network.get(k) != v]
         raise InputError(
             f"checkpoint: {str(given)!r} holds another network than the config describes "
-            f"(differing: {', '.join(differing) or 'kind'}); copy its settings, which are "
-            f"{json.dumps(found.network)}"
+            f"(differing: {', '.join(differing) or 'kind'}); leave network out, or name "
+            "a checkpoint of that network"
         )
     for target in (last, output):
         with volume.whole_or_nothing(target) as partial:

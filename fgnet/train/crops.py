@@ -7,7 +7,6 @@ import h5py
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from fgnet import volume
 from fgnet.affinities import from_labels, widen_borders
@@ -53,17 +52,21 @@ def region(path: Path, box: Box, settings: Training, validation: bool = False) -
             )
         cut = box.slices(raw.shape, str(path))
         found = Region(path, cut, volume.voxel_size(raw), settings.crop)
-    crop = longest = settings.crop
+    z, y, x = settings.crop
     if validation:
+        depth, height, width = found.shape
         # y and x stay multiples of 32, as SAM2 needs
-        z, y, x = found.shape
-        crop = longest = (min(crop[0], z), min(crop[1], y // 32 * 32), min(crop[2], x // 32 * 32))
-        crop = longest = (crop[0], crop[1] or 32, crop[2] or 32)
-    elif settings.augment.transpose == "all":
-        longest = (max(crop),) * 3
-    elif settings.augment.transpose == "in_plane":
-        longest = (crop[0], max(crop[1:]), max(crop[1:]))
-    for axis, size, room in zip("zyx", longest, found.shape, strict=True):
+        crop = needed = (
+            min(z, depth), min(y, max(height // 32 * 32, 32)), min(x, max(width // 32 * 32, 32))
+        )  # fmt: skip
+    else:
+        crop = settings.crop
+        needed = {
+            "none": crop,
+            "in_plane": (z, max(y, x), max(y, x)),
+            "all": (max(crop), max(crop), max(crop)),
+        }[settings.augment.transpose]
+    for axis, size, room in zip("zyx", needed, found.shape, strict=True):
         if size > room:
             raise InputError(
                 f"train.crop: {axis} is {size}, counting swapped axes, but the box of {path} has "
@@ -72,7 +75,7 @@ def region(path: Path, box: Box, settings: Training, validation: bool = False) -
     return replace(found, crop=crop)
 
 
-class Crops(Dataset[Sample]):
+class Crops:
     """Crop number k, the same whenever it is asked for: place and changes come from (seed, k).
 
     Volumes are drawn in proportion to the number of places that a crop fits.

@@ -23,7 +23,7 @@ rule infer_shard:
         "python -m fgnet.infer shard --checkpoint {input.checkpoint:q} --volume {input.volume:q}"
         " --box {params.box:q} --shard {wildcards.shard} --shards {wildcards.shards}"
         " --settings {params.settings:q} --output {output.affinities:q}"
-        " --threads {threads} &> {log:q}"
+        " --threads {threads} 2>&1 | tee {log:q}"
 
 
 rule infer:

@@ -27,4 +27,4 @@ rule train:
         "python -m fgnet.train --volumes {input.volumes:q} --validation {input.validation:q}"
         " --sam2 {input.sam2:q} --boxes {params.boxes:q} --settings {params.settings:q}"
         " --output {output.checkpoint:q} --last {output.last:q} --history {output.history:q}"
-        " --threads {threads} &> {log:q}"
+        " --threads {threads} 2>&1 | tee {log:q}"
