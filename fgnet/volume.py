@@ -12,6 +12,7 @@ import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,13 @@ COARSE_AFFINITIES = "volumes/predictions/coarse_affinities"
 FRAGMENTS = "volumes/labels/fragments"
 
 CHUNK = (16, 64, 64)
-LIBRARIES = ("numpy", "scipy", "h5py", "skimage", "torch", "sam2", "waterz", "elf", "cc3d")
+# packages that decide what comes out: as imported, and as installed
+LIBRARIES = {
+    "numpy": "numpy", "scipy": "scipy", "h5py": "h5py", "skimage": "scikit-image",
+    "torch": "torch", "sam2": "sam2", "waterz": "waterz", "elf": "python-elf",
+    "bioimage_cpp": "bioimage-cpp", "cc3d": "connected-components-3d",
+    "cloudvolume": "cloud-volume",
+}  # fmt: skip
 Array = npt.NDArray[Any]
 Triple = tuple[float, float, float]
 
@@ -53,8 +60,9 @@ def whole_or_nothing(path: Path) -> Iterator[Path]:
 def create(path: Path, stage: str, settings: Any, inputs: Sequence[Path]) -> Iterator[h5py.File]:
     """Create an HDF5 file that appears whole or not at all, with a record of what made it."""
     with whole_or_nothing(path) as partial, h5py.File(partial, "w") as file:
-        file.attrs["made_by"] = json.dumps(record(stage, settings, inputs), sort_keys=True)
         yield file
+        # at the end, when every package that took part has been imported
+        file.attrs["made_by"] = json.dumps(record(stage, settings, inputs), sort_keys=True)
 
 
 def record(stage: str, settings: Any, inputs: Sequence[Path]) -> dict[str, Any]:
@@ -71,9 +79,9 @@ def record(stage: str, settings: Any, inputs: Sequence[Path]) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages imported so far that decide what comes out."""
     found = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        if name in sys.modules and (version := getattr(sys.modules[name], "__version__", None)):
-            found[name] = str(version)
+    for module, package in LIBRARIES.items():
+        if module in sys.modules:
+            found[package] = metadata.version(package)
     return found
 
 

@@ -31,7 +31,8 @@ def train(folder: Path, data: Path, **changes: Any) -> int:
         ["--volumes", str(data), "--validation", str(data), "--settings", settings,
          "--boxes", json.dumps({"train": [{"z": [0, 8]}], "validation": [{"z": [8, 12]}]}),
          "--output", str(folder / "c.pt"), "--last", str(folder / "l.pt"),
-         "--history", str(folder / "h.csv"), "--threads", "1"]
+         "--history", str(folder / "h.csv"), "--made-by", str(folder / "made_by.json"),
+         "--threads", "1"]
     )  # fmt: skip
 
 
@@ -161,6 +162,8 @@ def test_the_history_and_checkpoint_say_what_was_done(tmp_path: Path, volume_fil
     assert found.step == int(best["step"])
     assert found.voxel_size == (30, 8, 8) and found.crop == (4, 32, 32)
     assert found.normalize == {"low": 1.0}
+    record = json.loads((tmp_path / "made_by.json").read_text())["made_by"]
+    assert record["settings"]["steps"] == 4 and "torch" in record["versions"]
     again = tmp_path / "again"
     assert train(again, volume_file, checkpoint=str(tmp_path / "c.pt")) == 0
     assert checkpoint.load(again / "c.pt").step == found.step

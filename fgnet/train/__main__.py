@@ -1,7 +1,8 @@
 """Train a model on normalised volumes, or take an existing checkpoint.
 
     python -m fgnet.train --volumes a.h5 --validation b.h5 --boxes '{}' \\
-        --settings '{"steps": 100}' --output checkpoint.pt --last last.pt --history history.csv
+        --settings '{"steps": 100}' --output checkpoint.pt --last last.pt --history history.csv \\
+        --made-by made_by.json
 
 A killed training resumes from saved.pt beside its output when settings, code and data are the
 same.
@@ -38,13 +39,15 @@ COLUMNS = (
 
 def run(
     volumes: list[Path], validation: list[Path], boxes: str, settings: str, sam2: list[Path],
-    output: Path, last: Path, history: Path, threads: int,
+    output: Path, last: Path, history: Path, made_by: Path, threads: int,
 ) -> None:  # fmt: skip
     """Train, or check and copy a given checkpoint; write both checkpoints and the history."""
     model = Model.from_json(settings)
     torch.set_num_threads(threads)
     if model.checkpoint is not None:
-        take(Path(model.checkpoint), model, output, last, history)
+        given = Path(model.checkpoint)
+        take(given, model, output, last, history)
+        write_record(made_by, model, [given])
         return
     places: dict[str, list[dict[str, Any]]] = {
         "train": [{}] * len(volumes),
@@ -88,6 +91,7 @@ def run(
     checkpoint.save(last, packed(state.step, weights(engine.smooth())))
     checkpoint.save(output, packed(state.best_step, state.best_weights))
     write_history(history, state.history)
+    write_record(made_by, model, [*volumes, *validation, *sam2])
     saved.unlink(missing_ok=True)
     LOG.info("best validation loss %.4g at step %d", state.best, state.best_step)
 
@@ -155,6 +159,13 @@ def write_history(path: Path, rows: list[Row]) -> None:
         table.writerows({k: "" if v is None else v for k, v in row.items()} for row in rows)
 
 
+def write_record(path: Path, model: Model, inputs: list[Path]) -> None:
+    """What made the checkpoint, readable without torch."""
+    record = volume.record("train", model.model_dump(mode="json"), inputs)
+    with volume.whole_or_nothing(path) as partial:
+        partial.write_text(json.dumps({"made_by": record}, sort_keys=True), encoding="utf-8")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = command.parser("train", __doc__ or "")
@@ -166,6 +177,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="best checkpoint")
     parser.add_argument("--last", type=Path, required=True, help="last checkpoint")
     parser.add_argument("--history", type=Path, required=True, help="table of losses")
+    parser.add_argument("--made-by", type=Path, required=True, help="record of what made it")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch")
     return command.main(parser, run, argv)
 

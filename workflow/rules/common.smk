@@ -115,7 +115,8 @@ def segmentations(*splits):
         (model, agglomeration, volume)
         for model in CONFIG.train.models
         for agglomeration in CONFIG.agglomerate.methods
-        for volume in CONFIG.split(*splits)
+        for split in splits
+        for volume in CONFIG.split(split)
     ]
 
 
@@ -158,6 +159,7 @@ def made_files():
         for w in sorted(wholes)
         for stage in ("download", "normalize")
     ]
+    made += [f"results/train/{model}/made_by.json" for model in CONFIG.train.models]
     for m, a, v in segmentations("validation", "test", "predict"):
         made += [f"results/infer/{m}/{v}.h5", f"results/agglomerate/{m}/{a}/{v}.h5"]
     return list(dict.fromkeys(made + scored() + thresholds()))

@@ -8,6 +8,7 @@ rule train:
         checkpoint="results/train/{model}/checkpoint.pt",
         last="results/train/{model}/last.pt",
         history="results/train/{model}/history.csv",
+        made_by="results/train/{model}/made_by.json",
     log:
         "results/logs/train/{model}.log",
     benchmark:
@@ -27,4 +28,4 @@ rule train:
         "python -m fgnet.train --volumes {input.volumes:q} --validation {input.validation:q}"
         " --sam2 {input.sam2:q} --boxes {params.boxes:q} --settings {params.settings:q}"
         " --output {output.checkpoint:q} --last {output.last:q} --history {output.history:q}"
-        " --threads {threads} 2>&1 | tee {log:q}"
+        " --made-by {output.made_by:q} --threads {threads} 2>&1 | tee {log:q}"
