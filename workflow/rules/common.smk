@@ -20,7 +20,9 @@ except InputError as error:
     raise WorkflowError(f"config: {error}")
 
 # Rules without a conda environment run in this Python; an activated one stands before it.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
+)
 # Snakemake clears PYTHONPATH in conda rules, so every shell command sets it.
 shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(ROOT))}; ")
 
