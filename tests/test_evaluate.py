@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pytest
 from skimage.measure import label
 
-from fgnet import command, metrics, scores, segmentation, volume
+from fgnet import affinities, command, metrics, scores, segmentation, volume
+from fgnet.agglomerate import stage as agglomerate
 from fgnet.errors import InputError
 from fgnet.evaluate import __main__ as stage
 from fgnet.evaluate import choose, overlaps, score
@@ -186,3 +187,33 @@ def test_a_file_of_another_kind_is_no_file_of_scores(tmp_path: Path) -> None:
     other.write_text("{")
     with pytest.raises(InputError, match="is no file of scores of this version"):
         scores.read(other, scores.Scores)
+
+
+@pytest.mark.parametrize(
+    ("name", "box"),
+    [
+        ("fib25_ts2_z000-168.h5", np.s_[144:168]),
+        ("pinky40_labels_z000-200.h5", np.s_[:64, :256, :256]),
+    ],
+)
+def test_the_chain_on_labels_alone_is_exact(
+    tmp_path: Path, data: Path, name: str, box: tuple[slice, ...]
+) -> None:
+    """Ideal affinities of real labels, fragments by components: evaluate finds no error."""
+    with h5py.File(data / name) as source:
+        labels = source[volume.LABELS][box]
+    ideal, _ = affinities.from_labels(labels, affinities.NEAREST)
+    truth, edges, out = (tmp_path / part for part in ("labels.h5", "affinities.h5", "out.h5"))
+    with volume.create(truth, "normalize", {}, []) as file:
+        volume.add(file, volume.LABELS, labels.shape, labels.dtype, (10, 10, 10))[:] = labels
+    with volume.create(edges, "infer", {}, []) as file:
+        channels = volume.add(file, volume.AFFINITIES, ideal.shape, np.uint8, (10, 10, 10))
+        channels[:] = ideal * 255
+        channels.attrs["offsets"] = affinities.NEAREST
+    agglomerate.run(
+        edges, out, json.dumps({"fragments": {"method": "components"}, "thresholds": [0.5]})
+    )
+    score.run(out, truth, tmp_path / "scores.json")
+    found = scores.read(tmp_path / "scores.json", scores.Scores)
+    assert found.against_components.sweep[0].voi_sum < 0.001
+    assert found.against_ids.sweep[0].voi_sum > found.against_components.sweep[0].voi_sum
