@@ -42,3 +42,20 @@ def need(path: Path, role: str) -> Path:
     if not path.is_file():
         raise InputError(f"{role}: there is no file {str(path)!r}; check the path in the config")
     return path
+
+
+def steps(
+    arguments: argparse.ArgumentParser, **functions: Callable[..., Any]
+) -> dict[str, argparse.ArgumentParser]:
+    """A parser for each step of a stage, which calls its function; see :func:`run_step`."""
+    made = arguments.add_subparsers(required=True, metavar=" | ".join(functions))
+    parsers = {}
+    for name, function in functions.items():
+        parsers[name] = made.add_parser(name, help=(function.__doc__ or "").split("\n")[0])
+        parsers[name].set_defaults(step=function)
+    return parsers
+
+
+def run_step(step: Callable[..., Any], **values: Any) -> None:
+    """What :func:`main` runs for a stage of several steps: the one that was named."""
+    step(**values)

@@ -43,7 +43,7 @@ def test_a_stage_depends_on_its_own_settings_alone(stage: str) -> None:
     allowed = {stage, "base", "__init__"} | {
         "download": {"volumes", "phantom"},
         "train": {"network"},
-        "infer": {"network", "train"} - {"train"},
+        "infer": {"network"},
     }.get(stage, set())
     read = {p.stem for p in sources(stage) if p.parent.name == "settings"}
     assert read <= allowed

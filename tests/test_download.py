@@ -22,7 +22,7 @@ from PIL import Image
 
 from fgnet import command, volume
 from fgnet.download import sam2
-from fgnet.download.__main__ import arguments, run, run_volume
+from fgnet.download.__main__ import arguments, run_sam2, run_volume
 from fgnet.download.http import fetch
 from fgnet.errors import InputError
 from fgnet.phantom import phantom
@@ -400,7 +400,7 @@ def test_bad_input_is_one_sentence_and_leaves_no_output(
     out = tmp_path / "out.h5"
     settings = json.dumps({"volume": entry, "download": {}})
     argv = ["volume", "--volume", "a", "--settings", settings, "--output", str(out)]
-    assert command.main(arguments(), run, argv) == 2
+    assert command.main(arguments(), command.run_step, argv) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1
     with pytest.raises(InputError, match=message) as caught:
@@ -469,14 +469,14 @@ def test_a_sam2_checkpoint_comes_with_its_checksum(
     server.put("s/092824/sam2.1_hiera_tiny.pt", content)
     server.put("s/092824/sam2.1_hiera_large.pt", content)
     out = tmp_path / "t.pt"
-    run("sam2", name="sam2.1_hiera_tiny", settings="{}", output=out)
+    run_sam2(name="sam2.1_hiera_tiny", settings="{}", output=out)
     assert out.read_bytes() == content
     digest = hashlib.sha256(content).hexdigest()
     assert (tmp_path / "t.pt.sha256").read_text() == f"{digest}  t.pt\n"
     with pytest.raises(InputError, match=rf"checksum {digest}, not 2647878d"):
-        run("sam2", name="sam2.1_hiera_large", settings="{}", output=tmp_path / "l.pt")
+        run_sam2(name="sam2.1_hiera_large", settings="{}", output=tmp_path / "l.pt")
     with pytest.raises(InputError, match="no SAM2 checkpoint 'sam3'"):
-        run("sam2", name="sam3", settings="{}", output=tmp_path / "l.pt")
+        run_sam2(name="sam3", settings="{}", output=tmp_path / "l.pt")
     assert sorted(left(tmp_path)) == ["t.pt", "t.pt.sha256"]
 
 

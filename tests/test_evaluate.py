@@ -159,7 +159,7 @@ def test_command_line_says_what_is_wrong(
     def run(segmented: Path, labels: Path) -> int:
         return command.main(
             stage.parser,
-            stage.run,
+            command.run_step,
             ["score", "--segmentation", str(segmented), "--labels", str(labels),
              "--output", str(output)],
         )  # fmt: skip

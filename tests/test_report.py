@@ -75,7 +75,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
         raw = np.random.default_rng(0).integers(0, 255, truth.shape)
         volume.add(file, volume.RAW, truth.shape, "u1", VOXEL)[:] = raw
         volume.add(file, volume.LABELS, truth.shape, "u4", VOXEL)[:] = truth
-    ideal, _ = affinities.from_labels(truth, affinities.NEAREST)
+    ideal = affinities.from_labels(truth, affinities.NEAREST)[0].astype(np.float32)
     with volume.create(found["affinities"], "infer", {}, [found["image"]]) as file:
         for name in (volume.AFFINITIES, volume.COARSE_AFFINITIES):
             data = volume.add(file, name, ideal.shape, "f2", VOXEL)
@@ -285,7 +285,7 @@ def test_a_page_that_fails_leaves_its_notebook_and_no_page(
     executed, output = tmp_path / "logs" / "n.ipynb", tmp_path / "n.html"
     status = command.main(
         __main__.parser,
-        __main__.run,
+        command.run_step,
         ["page", "--notebook", str(make_notebook(tmp_path / "n.ipynb", code)),
          "--index", "index.html", "--executed", str(executed), "--output", str(output)],
     )  # fmt: skip

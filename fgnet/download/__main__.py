@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from fgnet import command
 from fgnet.download.cache import Cache
@@ -72,22 +71,13 @@ def opened(entry: Volume, crop: Box, cache: Cache) -> Iterator[Layers]:
         )
 
 
-def run(what: str, **values: Any) -> None:
-    """Do one of the two subcommands."""
-    if what == "sam2":
-        run_sam2(**values)
-    else:
-        run_volume(**values)
-
-
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
     parser = command.parser("download", __doc__ or "")
-    kinds = parser.add_subparsers(dest="what", required=True)
-    volume = kinds.add_parser("volume", help="a volume of the registry")
+    steps = command.steps(parser, volume=run_volume, sam2=run_sam2)
+    volume, sam2 = steps["volume"], steps["sam2"]
     volume.add_argument("--volume", required=True, metavar="NAME", help="its name, for messages")
     volume.add_argument("--cache", type=Path, help="folder of fetched files [OUTPUT/../sources]")
-    sam2 = kinds.add_parser("sam2", help="an official SAM2 checkpoint")
     sam2.add_argument("--name", required=True, help="such as sam2.1_hiera_tiny")
     for kind, text in ((volume, '{"volume": ..., "download": ...}'), (sam2, "section download")):
         kind.add_argument("--settings", required=True, metavar="JSON", help=text)
@@ -96,4 +86,4 @@ def arguments() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(command.main(arguments(), run))
+    sys.exit(command.main(arguments(), command.run_step))

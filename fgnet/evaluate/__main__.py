@@ -5,9 +5,7 @@ python -m fgnet.evaluate choose --scores VALIDATION.json ... --output threshold.
 """
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from fgnet import command
 from fgnet.evaluate import choose, score
@@ -24,25 +22,18 @@ def run_choose(scores: list[Path], output: Path, settings: str) -> None:
     choose.run(scores, output, Evaluate.from_json(settings))
 
 
-def run(step: Callable[..., None], **values: Any) -> None:
-    """Run the chosen step."""
-    step(**values)
-
-
 parser = command.parser("evaluate", __doc__ or "")
-steps = parser.add_subparsers(required=True)
+steps = command.steps(parser, score=run_score, choose=run_choose)
 
-one = steps.add_parser("score", help=run_score.__doc__)
+one = steps["score"]
 one.add_argument("--segmentation", type=Path, required=True)
 one.add_argument("--labels", type=Path, required=True)
 one.add_argument("--output", type=Path, required=True)
-one.set_defaults(step=run_score)
 
-two = steps.add_parser("choose", help=run_choose.__doc__)
+two = steps["choose"]
 two.add_argument("--scores", type=Path, nargs="*", default=[])
 two.add_argument("--output", type=Path, required=True)
 two.add_argument("--settings", default="{}", help="the config's section evaluate as JSON")
-two.set_defaults(step=run_choose)
 
 if __name__ == "__main__":
-    sys.exit(command.main(parser, run))
+    sys.exit(command.main(parser, command.run_step))

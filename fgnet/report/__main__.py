@@ -7,9 +7,7 @@ python -m fgnet.report index --parameters JSON --settings JSON --output INDEX.ht
 """
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from fgnet import command
 from fgnet.report import index, page, provenance
@@ -29,28 +27,21 @@ def run_index(parameters: str, settings: str, output: Path, table: Path) -> None
     index.run(parameters, Report.from_json(settings), output, table)
 
 
-def run(step: Callable[..., None], **values: Any) -> None:
-    """Run the chosen step."""
-    step(**values)
-
-
 parser = command.parser("report", __doc__ or "")
-steps = parser.add_subparsers(required=True)
+steps = command.steps(parser, page=run_page, index=run_index)
 
-one = steps.add_parser("page", help=run_page.__doc__)
+one = steps["page"]
 one.add_argument("--notebook", type=Path, required=True)
 one.add_argument("--parameters", default="{}", help="the notebook's parameters as a JSON object")
 one.add_argument("--index", type=Path, required=True, help="the landing page to link back to")
 one.add_argument("--executed", type=Path, required=True, help="copy of the notebook as it ran")
 one.add_argument("--output", type=Path, required=True)
-one.set_defaults(step=run_page)
 
-two = steps.add_parser("index", help=run_index.__doc__)
+two = steps["index"]
 two.add_argument("--parameters", required=True, help="segmentations, pages, picture as JSON")
 two.add_argument("--settings", default="{}", help="the config's section report as JSON")
 two.add_argument("--output", type=Path, required=True)
 two.add_argument("--table", type=Path, required=True, help="the score table as plain text")
-two.set_defaults(step=run_index)
 
 if __name__ == "__main__":
-    sys.exit(command.main(parser, run))
+    sys.exit(command.main(parser, command.run_step))
