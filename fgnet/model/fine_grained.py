@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from fgnet.model.attention import FeatureGuidedAttention
 from fgnet.model.layers import Residual
 
 Stride = tuple[int, int, int]
@@ -25,7 +24,7 @@ class FineGrainedEncoder(nn.Module):
         self.down = nn.ModuleList(nn.MaxPool3d(stride, stride) for stride in strides)
 
     def forward(
-        self, crop: Tensor, guides: Sequence[Tensor], attention: Sequence[FeatureGuidedAttention]
+        self, crop: Tensor, guides: Sequence[Tensor], attention: Sequence[nn.Module]
     ) -> list[Tensor]:
         """Encode a crop (B, 1, D, H, W).
 

@@ -1,5 +1,8 @@
 """Convolution blocks that the networks share."""
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -42,3 +45,13 @@ def resize(x: Tensor, like: Tensor) -> Tensor:
     if x.shape[2:] == like.shape[2:]:
         return x
     return nn.functional.interpolate(x, size=like.shape[2:], mode="trilinear")
+
+
+def fit(crop: Tensor, strides: Sequence[Sequence[int]]) -> Tensor:
+    """Pad a crop (B, C, D, H, W) at its ends until all strides divide it."""
+    wanted = [math.prod(stride[axis] for stride in strides) for axis in range(3)]
+    ends = [-size % step for size, step in zip(crop.shape[2:], wanted, strict=True)]
+    if not any(ends):
+        return crop
+    depth, height, width = ends
+    return nn.functional.pad(crop, (0, width, 0, height, 0, depth), mode="replicate")

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from fgnet.errors import InputError
 from fgnet.settings.network import Sam2
@@ -18,14 +19,16 @@ STRIDES = (4, 8, 16, 32)
 LETTER = {"tiny": "t", "small": "s", "base_plus": "b+", "large": "l"}
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+ADAPTED = r".*attn\.(qkv|proj)"  # layers that LoRA adapts: those of every attention
+WRAPPED = ".base_layer"  # what peft puts into the name of an adapted layer's own weights
 
 
 class Sam2Encoder(nn.Module):
     """Features of every section of a crop, at four in-plane strides, lifted to 3-D.
 
     A section is repeated to three channels and normalised as ImageNet's images are. The trunk
-    sees each section alone; its maps (``channels[i]`` at stride 4, 8, 16, 32) are returned with
-    the sections stacked again along z.
+    sees each section alone; its maps (``channels[i]`` at ``strides[i]`` of the crop) are returned
+    with the sections stacked again along z.
     """
 
     mean: Tensor
@@ -33,14 +36,15 @@ class Sam2Encoder(nn.Module):
 
     def __init__(self, settings: Sam2) -> None:
         super().__init__()
+        self.settings = settings
         self.frozen = settings.mode == "frozen"
         self.trunk = build_trunk(settings)
+        choose_trained(self.trunk, settings)
         # the package lists channels from the coarsest map to the finest
         self.channels = tuple(reversed([int(c) for c in self.trunk.channel_list]))  # type: ignore[union-attr]
+        self.strides = tuple(max(1, stride // settings.upscale) for stride in STRIDES)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
-        if self.frozen:
-            self.trunk.requires_grad_(False)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "Sam2Encoder":
@@ -54,14 +58,30 @@ class Sam2Encoder(nn.Module):
         """Encode a crop (B, 1, D, H, W) in [0, 1]; H and W are multiples of 32.
 
         Returns:
-            Four maps (B, channels[i], D, H / stride, W / stride), finest first.
+            Four maps (B, channels[i], D, H / strides[i], W / strides[i]), finest first.
         """
         batch, _, depth, height, width = crop.shape
         sections = crop.transpose(1, 2).reshape(batch * depth, 1, height, width)  # (B*D, 1, H, W)
-        sections = (sections.expand(-1, 3, -1, -1) - self.mean) / self.std  # (B*D, 3, H, W)
+        if self.settings.upscale > 1:
+            sections = nn.functional.interpolate(
+                sections, scale_factor=self.settings.upscale, mode="bicubic"
+            )  # (B*D, 1, H*upscale, W*upscale)
+        sections = (sections.expand(-1, 3, -1, -1) - self.mean) / self.std  # (B*D, 3, ...)
+        groups = torch.split(sections, self.settings.sections or len(sections))
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            maps = self.trunk(sections)  # each (B*D, C, h, w)
-        return [m.unflatten(0, (batch, depth)).transpose(1, 2) for m in maps]  # (B, C, D, h, w)
+            encoded = [self.encode(group) for group in groups]  # each four (b, C, h, w)
+        maps = [torch.cat(same) for same in zip(*encoded, strict=True)]  # each (B*D, C, h, w)
+        return [
+            m.reshape(batch, depth, *m.shape[1:]).transpose(1, 2) for m in maps
+        ]  # (B, C, D, h, w)
+
+    def encode(self, sections: Tensor) -> list[Tensor]:
+        """The trunk's four maps of sections (b, 3, H, W)."""
+        if self.settings.recompute and torch.is_grad_enabled():
+            maps: list[Tensor] = checkpoint(self.trunk, sections, use_reentrant=False)
+        else:
+            maps = self.trunk(sections)
+        return maps
 
     def load_official(self, path: Path) -> None:
         """Load the trunk's weights from a checkpoint in Meta's layout.
@@ -76,14 +96,16 @@ class Sam2Encoder(nn.Module):
                 f"{str(path)!r} is not a SAM2 checkpoint ({error}); download it again"
             ) from error
         prefix = "image_encoder.trunk."
-        trunk = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-        own = self.trunk.state_dict()
-        if {k: v.shape for k, v in trunk.items()} != {k: v.shape for k, v in own.items()}:
+        given = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        # adapters of LoRA are not in the file and stay as they are
+        own = {k.replace(WRAPPED, ""): k for k in self.trunk.state_dict() if "lora_" not in k}
+        shapes = {k: self.trunk.state_dict()[name].shape for k, name in own.items()}
+        if {k: v.shape for k, v in given.items()} != shapes:
             raise InputError(
                 f"{str(path)!r} holds another SAM2 encoder than network.sam2.size asks for; "
                 "name the size of the checkpoint or download the right one"
             )
-        self.trunk.load_state_dict(trunk)
+        self.trunk.load_state_dict({own[k]: v for k, v in given.items()}, strict=False)
 
 
 def build_trunk(settings: Sam2) -> nn.Module:
@@ -98,3 +120,24 @@ def build_trunk(settings: Sam2) -> nn.Module:
         config = OmegaConf.load(path)
     trunk: nn.Module = instantiate(config.model.image_encoder.trunk)
     return trunk
+
+
+def choose_trained(trunk: nn.Module, settings: Sam2) -> None:
+    """Let gradients reach what ``sam2.mode`` trains, and put LoRA's adapters in (peft)."""
+    if settings.mode == "finetuned":
+        return
+    trunk.requires_grad_(False)
+    if settings.mode == "last_blocks":
+        blocks = list(trunk.blocks)  # type: ignore[arg-type]
+        if settings.blocks > len(blocks):
+            raise InputError(
+                f"network.sam2.blocks: {settings.blocks} blocks are to be trained, but the "
+                f"{settings.size} encoder has {len(blocks)}; use fewer, or mode: finetuned"
+            )
+        for block in blocks[-settings.blocks :]:
+            block.requires_grad_(True)
+    if settings.mode == "lora":
+        from peft import LoraConfig, inject_adapter_in_model  # slow to import, needed here alone
+
+        low_rank = LoraConfig(r=settings.rank, lora_alpha=settings.rank, target_modules=ADAPTED)
+        inject_adapter_in_model(low_rank, trunk)

@@ -11,7 +11,7 @@ from fgnet.settings.base import Box, Section
 from fgnet.settings.download import Download, VolumeDownload
 from fgnet.settings.evaluate import Evaluate
 from fgnet.settings.infer import Infer
-from fgnet.settings.network import FGNetNetwork
+from fgnet.settings.network import FGNetNetwork, Sam2DecoderNetwork
 from fgnet.settings.normalize import Normalize
 from fgnet.settings.report import Report
 from fgnet.settings.train import Train
@@ -88,12 +88,15 @@ class Config(Section):
         """Name of the official SAM2 checkpoint that training a model needs, if any."""
         settings = self.train.models[model]
         network = settings.network
-        if settings.checkpoint is not None or not isinstance(network, FGNetNetwork):
+        if settings.checkpoint is not None or not isinstance(
+            network, FGNetNetwork | Sam2DecoderNetwork
+        ):
             return None
-        if network.sam2.weights == "random":
+        sam2 = network.sam2
+        if sam2 is None or sam2.weights == "random":
             return None
-        release = "sam2.1_hiera" if network.sam2.version == "2.1" else "sam2_hiera"
-        return f"{release}_{network.sam2.size}"
+        release = "sam2.1_hiera" if sam2.version == "2.1" else "sam2_hiera"
+        return f"{release}_{sam2.size}"
 
 
 def load(values: Mapping[str, Any]) -> Config:
