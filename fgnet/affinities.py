@@ -22,25 +22,27 @@ def edge_slices(offset: Offset) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
 
 
 def from_labels(
-    labels: npt.NDArray[np.integer], offsets: Sequence[Offset]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    labels: npt.NDArray[np.integer],
+    offsets: Sequence[Offset],
+    valid: npt.NDArray[np.bool_] | None = None,
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Ideal affinities of a segmentation.
 
     Args:
         labels: (z, y, x), 0 is background and has affinity 0 to everything.
         offsets: one (z, y, x) an edge channel.
+        valid: (z, y, x), where there is ground truth; everywhere by default.
 
     Returns:
-        affinities (channels, z, y, x) in {0, 1}, and a mask of the edges that have both ends
-        in the volume.
+        affinities (channels, z, y, x), and a mask of the edges that have both ends in the volume
+        and ground truth at both.
     """
-    affinities = np.zeros((len(offsets), *labels.shape), np.float32)
+    affinities = np.zeros((len(offsets), *labels.shape), np.bool_)
     known = np.zeros(affinities.shape, np.bool_)
     for channel, offset in enumerate(offsets):
         here, there = edge_slices(offset)
-        same = (labels[here] == labels[there]) & (labels[here] > 0)
-        affinities[channel][here] = same
-        known[channel][here] = True
+        affinities[channel][here] = (labels[here] == labels[there]) & (labels[here] > 0)
+        known[channel][here] = True if valid is None else valid[here] & valid[there]
     return affinities, known
 
 

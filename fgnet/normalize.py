@@ -55,9 +55,10 @@ def run(input: Path, output: Path, settings: str, sections: int = volume.CHUNK[0
             tables = lookup_tables(bounds)
             for z in track(slabs(len(raw), sections), f"normalize {input.name}"):
                 target[z] = normalised(raw[z], tables[z] if len(tables) > 1 else tables, wanted)
-            if volume.LABELS in source:
-                # chunk by chunk as stored, with the attributes
-                source.copy(volume.LABELS, file, volume.LABELS)
+            for name in (volume.LABELS, volume.MASK):
+                if name in source:
+                    # chunk by chunk as stored, with the attributes
+                    source.copy(name, file, name)
 
 
 def slabs(depth: int, sections: int) -> list[slice]:

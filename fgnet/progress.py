@@ -1,9 +1,12 @@
 """Progress of long work: a bar on a terminal, a plain line now and then in a log."""
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -29,3 +32,17 @@ def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterato
             LOG.info("%s: %d of %d, about %.0f s left", what, count, total, left)
             last = now
     LOG.info("%s: done in %.1f s", what, time.monotonic() - start)
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Drop what waterz prints on standard output, from Python and C++: six lines a threshold."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with Path(os.devnull).open("w") as nothing, redirect_stdout(nothing):
+        os.dup2(nothing.fileno(), 1)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)

@@ -25,6 +25,7 @@ from fgnet.errors import InputError
 
 RAW = "volumes/raw"
 LABELS = "volumes/labels/neuron_ids"
+MASK = "volumes/labels/mask"  # 1 where there is ground truth; absent: everywhere
 AFFINITIES = "volumes/predictions/affinities"
 COARSE_AFFINITIES = "volumes/predictions/coarse_affinities"
 FRAGMENTS = "volumes/labels/fragments"

@@ -135,7 +135,7 @@ def real(data: Path, name: str) -> np.ndarray:
 
 def ceiling(folder: Path, labels: np.ndarray, settings: dict[str, Any], offsets: Any) -> float:
     """The lowest VOI sum on ideal affinities, against the labels' 6-connected components."""
-    ideal, _ = affinities.from_labels(labels, offsets)
+    ideal = affinities.from_labels(labels, offsets)[0].astype(np.float32)
     values = (ideal * 255).astype(np.uint8)
     _, found = agglomerate(folder, values, settings, offsets)
     truth = cc3d.connected_components(labels, connectivity=6)
@@ -170,7 +170,7 @@ def test_rescue_finds_the_neurite_without_a_seed() -> None:
     """A sheet two voxels thin beside a thick box, which smoothing hides from the seeds."""
     labels = np.ones((16, 16, 16), np.uint32)
     labels[:, :, 14:] = 2
-    values, _ = affinities.from_labels(labels, NEAREST)
+    values = affinities.from_labels(labels, NEAREST)[0].astype(np.float32)
     settings = Method().fragments
     assert settings is not None
     assert not isinstance(settings, Components)
@@ -188,7 +188,7 @@ def test_sections_are_flooded_alone(tmp_path: Path) -> None:
 def test_small_pieces_are_dropped_or_dissolved(tmp_path: Path) -> None:
     labels = np.ones((6, 12, 12), np.uint32)
     labels[2:4, 4:6, 4:6] = 2
-    values, _ = affinities.from_labels(labels, NEAREST)
+    values = affinities.from_labels(labels, NEAREST)[0].astype(np.float32)
     small = {"smallest": 20}
     pieces, _ = agglomerate(tmp_path, values, {"fragments": {"method": "components", **small}})
     assert np.array_equal(pieces == 0, labels == 2)

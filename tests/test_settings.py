@@ -37,15 +37,11 @@ def tiny(**changes: Any) -> dict[str, Any]:
         ({"infer__crop": [4, 64, 40]}, ["infer", "40", "multiple of 32"]),
         ({"train__offsets": [[0, 0, 0]]}, ["offsets", "no edge"]),
         ({"normalise": {}}, ["normalise", "'normalize'"]),
-        ({"volumes__test__split": "train"}, []),
         ({"volumes__validation__split": "test"}, ["evaluate.threshold", "validation"]),
         ({"train__models": {"a/b": {}}}, ["a/b", "slash"]),
     ],
 )
 def test_a_mistake_is_told_in_one_sentence(change: dict[str, Any], words: list[str]) -> None:
-    if not words:
-        load(tiny(**change))
-        return
     with pytest.raises(InputError) as error:
         load(tiny(**change))
     text = str(error.value)
@@ -56,7 +52,8 @@ def test_a_mistake_is_told_in_one_sentence(change: dict[str, Any], words: list[s
 def test_models_inherit_and_override() -> None:
     config = load(
         tiny(
-            train__steps=7, train__models={"a": {}, "b": {"steps": 9, "network": {"kind": "unet"}}}
+            train__steps=7,
+            train__models={"a": {}, "b": {"steps": 9, "network": {"kind": "mala"}}},
         )
     )
     assert (config.train.models["a"].steps, config.train.models["b"].steps) == (7, 9)

@@ -1,39 +1,87 @@
-"""Training: crops, augmentation, resuming, and what stops it."""
+"""Training: the engine's steps, several processes, stopping and resuming, what it leaves behind."""
 
 import csv
 import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
-from conftest import normalized
+from conftest import ROOT, normalized
+from torch import nn
 
-from fgnet import checkpoint
-from fgnet.affinities import from_labels, widen_borders
+from fgnet import checkpoint, volume
+from fgnet.affinities import NEAREST, from_labels
+from fgnet.errors import InputError
+from fgnet.model.build import build
 from fgnet.settings.base import Box
-from fgnet.settings.train import Augment, Model
+from fgnet.settings.network import FGNetNetwork, Sam2
+from fgnet.settings.train import NEIGHBOURHOODS, Model
+from fgnet.train import optimization, validation
 from fgnet.train.__main__ import main
-from fgnet.train.augment import augment, move_axes
 from fgnet.train.crops import Crops, region
+from fgnet.train.engine import Engine
+from fgnet.train.processes import Processes
+from fgnet.train.state import Saved, alone
 
-NETWORK = {"kind": "unet", "filters": [4, 6], "strides": [[1, 2, 2]]}
+PLAIN = {"kind": "fgnet", "sam2": None, "filters": [4, 6], "strides": [[1, 2, 2]]}
 SETTINGS: dict[str, Any] = {
-    "steps": 4, "batch": 1, "crop": [4, 32, 32], "network": NETWORK, "device": "cpu",
+    "steps": 4, "batch": 1, "crop": [4, 32, 32], "network": PLAIN, "device": "cpu",
     "learning_rate": 1e-3, "validate_every": 2, "validation_crops": 2, "ema": 0.5,
 }  # fmt: skip
 
 
-def train(folder: Path, data: Path, **changes: Any) -> int:
+def arguments(folder: Path, data: Path, *options: str, **changes: Any) -> list[str]:
     settings = json.dumps({**SETTINGS, **changes})
-    return main(
-        ["--volumes", str(data), "--validation", str(data), "--settings", settings,
-         "--boxes", json.dumps({"train": [{"z": [0, 8]}], "validation": [{"z": [8, 12]}]}),
-         "--output", str(folder / "c.pt"), "--last", str(folder / "l.pt"),
-         "--history", str(folder / "h.csv"), "--made-by", str(folder / "made_by.json"),
-         "--threads", "1"]
+    return [
+        "--volumes", str(data), "--validation", str(data), "--settings", settings,
+        "--boxes", json.dumps({"train": [{"z": [0, 8]}], "validation": [{"z": [8, 12]}]}),
+        "--output", str(folder / "c.pt"), "--last", str(folder / "l.pt"),
+        "--history", str(folder / "h.csv"), "--made-by", str(folder / "made_by.json"),
+        "--augmentations", str(folder / "a.h5"), "--threads", "1", *options,
+    ]  # fmt: skip
+
+
+def train(folder: Path, data: Path, **changes: Any) -> int:
+    return main(arguments(folder, data, **changes))
+
+
+def started(folder: Path, data: Path, *options: str, **changes: Any) -> subprocess.Popen[str]:
+    """A training in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "fgnet.train", *arguments(folder, data, *options, **changes)],
+        stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        start_new_session=True,
     )  # fmt: skip
+
+
+def engine(folder: Path, data: Path, **changes: Any) -> Engine:
+    settings = Model.checked({**SETTINGS, **changes})
+    assert settings.network is not None
+    torch.manual_seed(0)
+    crops = [
+        Crops([region(data, Box.checked({}), settings, held_back)], settings, not held_back)
+        for held_back in (False, True)
+    ]
+    network = build(settings.network, len(settings.offsets))
+    return Engine(network, settings, *crops, Saved(folder / "s.pt", "key"), Processes(), 0)
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return checkpoint.load(path).weights
+
+
+def equal(one: Path, two: Path, within: float = 0.0) -> bool:
+    a, b = weights(one), weights(two)
+    return a.keys() == b.keys() and all(torch.allclose(a[k], b[k], rtol=0, atol=within) for k in a)
 
 
 @pytest.fixture
@@ -41,129 +89,199 @@ def volume_file(tmp_path: Path) -> Path:
     return normalized(tmp_path / "v.h5", shape=(12, 48, 40))
 
 
-def test_ideal_affinities_of_a_small_case() -> None:
-    labels = np.array([[[1, 1, 2, 0]]])
-    affinities, known = from_labels(labels, [(0, 0, -1), (0, 0, 2)])
-    assert affinities[0, 0, 0].tolist() == [0, 1, 0, 0]
-    assert known[0, 0, 0].tolist() == [False, True, True, True]
-    assert affinities[1, 0, 0].tolist() == [0, 0, 0, 0]
-    assert known[1, 0, 0].tolist() == [True, True, False, False]
-
-
-def test_borders_widen_where_two_neurons_meet_and_nowhere_else() -> None:
-    labels = np.ones((3, 5, 6), np.uint32)
-    labels[:, :, 3:] = 2
-    labels[:, :, 0] = 0
-    assert widen_borders(labels, True)[1, 2].tolist() == [0, 1, 0, 0, 2, 2]
-    labels[0] = 3
-    assert (widen_borders(labels, True)[1, :, 1] == 1).all()
-    assert (widen_borders(labels, False)[1, :, 1] == 0).all()
-
-
-def test_image_and_labels_move_together() -> None:
-    labels = np.arange(4 * 6 * 6).reshape(4, 6, 6).astype(np.uint32)
-    still = {"contrast": 0, "brightness": 0, "noise": 0}
-    seen = set()
-    for seed in range(40):
-        random = np.random.default_rng(seed)
-        raw, moved = augment(labels.astype(np.float32), labels, Augment(**still), random)
-        assert np.array_equal(raw, moved)
-        assert sorted(moved.flat) == sorted(labels.flat)
-        seen.add(moved.tobytes())
-    assert len(seen) == 8  # mirrorings
-    raw, moved = augment(labels / 144.0, labels, Augment(), np.random.default_rng(1))  # type: ignore[arg-type]
-    assert not np.array_equal(raw, moved / 144.0)
-
-
-def test_axes_swap_as_allowed() -> None:
-    random = np.random.default_rng(0)
-    for allowed, orders in (("none", 1), ("in_plane", 2), ("all", 6)):
-        settings = Augment(transpose=allowed)  # type: ignore[arg-type]
-        drawn = {move_axes(settings, random) for _ in range(60)}
-        assert len(drawn) == orders
-        assert allowed == "all" or all(axes[0] == 0 for axes in drawn)
-
-
-def test_a_crop_along_other_axes_has_its_shape_and_its_labels(tmp_path: Path) -> None:
-    path = normalized(tmp_path / "v.h5", shape=(40, 40, 40))
-    changes = {"augment": {"transpose": "all"}, "crop": [16, 32, 32], "widen_borders": "none"}
-    settings = Model.checked({**SETTINGS, **changes})
-    crops = Crops([region(path, Box.checked({}), settings)], settings, augmented=True)
-    without_borders = set()
-    for index in range(12):
-        raw, affinities, known = crops[index]
-        assert raw.shape == (1, 16, 32, 32)
-        # labels are constant along z, so the axis without borders tells where z went
-        share = affinities.sum((1, 2, 3)) / known.sum((1, 2, 3))
-        assert (share == 1).sum() == 1
-        without_borders.add(int(share.argmax()))
-    assert without_borders == {0, 1, 2}
-
-
-def test_a_crop_depends_on_seed_and_number_alone(volume_file: Path) -> None:
-    settings = Model.checked(SETTINGS)
-    place = region(volume_file, Box.checked({"z": [2, 9]}), settings)
-    one, two = (Crops([place], settings, augmented=True) for _ in range(2))
-    two[3]
-    for a, b, c in zip(one[5], two[5], one[6], strict=True):
-        assert torch.equal(a, b)
-        assert a.shape == c.shape
-    assert not torch.equal(one[5][0], one[6][0])
-
-
-def test_a_killed_training_ends_as_an_uninterrupted_one(
-    tmp_path: Path, volume_file: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_training_ends_as_an_uninterrupted_one(
+    tmp_path: Path, volume_file: Path, number: signal.Signals
 ) -> None:
-    from fgnet.train import engine
+    straight, stopped = tmp_path / "a", tmp_path / "b"
+    killed = number == signal.SIGKILL
+    # a kill finds what the last save left; other signals ask for a save
+    changes = {"steps": 60, "save_seconds": 1e-6 if killed else 3600, "learning_rate": 2e-3}
+    assert train(straight, volume_file, **changes) == 0
+    process = started(stopped, volume_file, **changes)
+    sign = stopped / "saved.pt" if killed else stopped / "tensorboard"
+    while not sign.exists():
+        assert process.poll() is None
+        time.sleep(0.005)
+    os.killpg(process.pid, number)
+    _, text = process.communicate(timeout=60)
+    assert process.returncode == (-number if killed else 128 + number), text
+    assert killed or f"{number.name} at step" in text
+    assert (stopped / "saved.pt").exists() and not (stopped / "c.pt").exists()
+    step = torch.load(stopped / "saved.pt", weights_only=True)["state"]["step"]
+    assert 0 < step < 60
+    assert train(stopped, volume_file, **changes) == 0
+    assert equal(straight / "c.pt", stopped / "c.pt") and equal(straight / "l.pt", stopped / "l.pt")
+    assert not (stopped / "saved.pt").exists()
+    rows = [list(csv.DictReader((folder / "h.csv").open())) for folder in (straight, stopped)]
+    for row in rows[0] + rows[1]:
+        del row["seconds"]
+    assert rows[0] == rows[1]
 
-    straight, killed = tmp_path / "a", tmp_path / "b"
-    assert train(straight, volume_file) == 0
-    steps = engine.Engine.step
 
-    def die(self: engine.Engine, *arguments: Any) -> Any:
-        if self.state.step == 3:
+def test_another_training_starts_afresh_and_says_so(
+    tmp_path: Path, volume_file: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    caplog.set_level("INFO")
+    steps = Engine.step
+
+    def die(self: Engine, *given: Any) -> Any:
+        if self.state.step == 2:
             raise KeyboardInterrupt
-        return steps(self, *arguments)
+        return steps(self, *given)
 
-    monkeypatch.setattr(engine.Engine, "step", die)
-    with pytest.raises(KeyboardInterrupt):
-        train(killed, volume_file, save_minutes=1e-6)
-    assert not (killed / "c.pt").exists()
-    monkeypatch.setattr(engine.Engine, "step", steps)
-    taken: list[int] = []
-    monkeypatch.setattr(
-        engine.Engine, "step", lambda self, *a: (taken.append(self.state.step), steps(self, *a))[1]
-    )
-    assert train(killed, volume_file, save_minutes=1e-6) == 0
-    assert taken == [3]
-    for name in ("c.pt", "l.pt"):
-        one, two = checkpoint.load(straight / name), checkpoint.load(killed / name)
-        assert one.step == two.step
-        assert all(torch.equal(one.weights[k], two.weights[k]) for k in one.weights)
-    assert not (killed / "saved.pt").exists()
-    taken.clear()
-    monkeypatch.setattr(engine.Engine, "step", die)
-    with pytest.raises(KeyboardInterrupt):
-        train(killed, volume_file, save_minutes=1e-6)
-    monkeypatch.setattr(
-        engine.Engine, "step", lambda self, *a: (taken.append(self.state.step), steps(self, *a))[1]
-    )
-    assert train(killed, volume_file, learning_rate=2e-3) == 0
-    assert taken[0] == 0  # other settings start afresh
+    for changes, words in (
+        ({}, "training resumes at step 2"),
+        ({"learning_rate": 2e-3}, "settings, code or data differ from the saved state"),
+    ):
+        monkeypatch.setattr(Engine, "step", die)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path, volume_file, save_seconds=1e-6)
+        monkeypatch.setattr(Engine, "step", steps)
+        caplog.clear()
+        assert train(tmp_path, volume_file, **{"save_seconds": 1e-6, **changes}) == 0
+        assert words in caplog.text
+    torch.save({}, tmp_path / "saved.pt")
+    (tmp_path / "saved.pt").write_bytes(b"no state")
+    assert train(tmp_path, volume_file) == 0
+    assert "cannot be read" in caplog.text
 
 
-def test_the_history_and_checkpoint_say_what_was_done(tmp_path: Path, volume_file: Path) -> None:
+def test_a_second_writer_is_refused(
+    tmp_path: Path, volume_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with alone(tmp_path / "saved.pt"):
+        assert train(tmp_path, volume_file) == 2
+    assert "another process is training" in capsys.readouterr().err
+    assert not (tmp_path / "c.pt").exists()
+    assert train(tmp_path, volume_file) == 0
+
+
+def test_passes_and_processes_change_nothing(tmp_path: Path, volume_file: Path) -> None:
+    changes = {"batch": 4, "steps": 3, "network": {**PLAIN, "filters": [8, 8]}}
+    assert train(tmp_path / "one", volume_file, **changes) == 0
+    assert train(tmp_path / "passes", volume_file, accumulate=4, **changes) == 0
+    assert equal(tmp_path / "one/l.pt", tmp_path / "passes/l.pt", within=1e-5)
+    two = started(tmp_path / "two", volume_file, "--processes", "2", accumulate=2, **changes)
+    _, text = two.communicate(timeout=300)
+    assert two.returncode == 0, text
+    assert "2 processes" in text
+    assert equal(tmp_path / "one/l.pt", tmp_path / "two/l.pt", within=1e-5)
+    losses = [
+        [float(row["loss"]) for row in csv.DictReader((tmp_path / name / "h.csv").open())]
+        for name in ("one", "passes", "two")
+    ]
+    assert np.allclose(losses[0], losses[1], atol=1e-5)
+    assert np.allclose(losses[0], losses[2], atol=1e-5)
+    checks = [
+        next(r["validation_loss"] for r in csv.DictReader((tmp_path / name / "h.csv").open())
+             if r["validation_loss"])
+        for name in ("one", "two")
+    ]  # fmt: skip
+    assert float(checks[0]) == pytest.approx(float(checks[1]), abs=1e-5)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused() -> None:
+    assert Processes(1, 2).share(8, 2) == [range(4, 6), range(6, 8)]
+    with pytest.raises(InputError, match=r"train\.batch: 6 .* 2 processes .* multiple of 4"):
+        Processes(0, 2).share(6, 2)
+
+
+def test_a_frozen_encoder_costs_the_optimizer_nothing() -> None:
+    settings = Model.checked({**SETTINGS, "sam2_learning_rate": 1e-6})
+    for mode, groups in (("frozen", [1e-3]), ("lora", [1e-6, 1e-3]), ("finetuned", [1e-6, 1e-3])):
+        sam2 = Sam2(size="tiny", weights="random", channels=8, mode=mode)  # type: ignore[arg-type]
+        network = build(FGNetNetwork(filters=(4, 4), strides=((1, 2, 2),), sam2=sam2), 3)
+        found = optimization.optimizer(network, settings)
+        assert [group["base"] for group in found.param_groups] == groups
+        held = sum(p.numel() for group in found.param_groups for p in group["params"])
+        assert held == sum(p.numel() for p in network.parameters() if p.requires_grad)
+        encoder = {id(p) for p in network.get_submodule("sam2.encoder").parameters()}
+        assert all(id(p) not in encoder for p in found.param_groups[-1]["params"])
+
+
+def test_the_fields_adam_is_what_it_says() -> None:
+    settings = Model.checked({**SETTINGS, "optimizer": "adam", "weight_decay": 1e-6})
+    found = optimization.optimizer(nn.Linear(1, 1), settings)
+    assert type(found) is torch.optim.Adam
+    group = found.param_groups[0]
+    assert (group["eps"], group["amsgrad"], group["betas"], group["weight_decay"]) == (
+        0.01, True, (0.9, 0.999), 1e-6,
+    )  # fmt: skip
+
+
+def test_rates_over_time() -> None:
+    constant = Model.checked({**SETTINGS, "warmup": 4})
+    assert [optimization.rate(constant, step, 0) for step in (0, 1, 3, 9)] == [0.25, 0.5, 1, 1]
+    cosine = Model.checked({**SETTINGS, "schedule": "cosine"})
+    found = [optimization.rate(cosine, 0, progress) for progress in (0, 0.5, 1, 1.1)]
+    assert found == pytest.approx([1, 0.505, 0.01, 0.01])
+
+
+def test_the_average_follows_the_weights_and_copies_counts() -> None:
+    network, average = (nn.BatchNorm1d(1) for _ in range(2))
+    with torch.no_grad():
+        network.weight += 1
+        network.num_batches_tracked += 3  # type: ignore[operator]
+    optimization.follow(average, network, decay=0.9, step=10**6)
+    assert average.weight.item() == pytest.approx(1.1)
+    assert int(average.num_batches_tracked) == 3  # type: ignore[arg-type]
+    optimization.follow(average, network, decay=0.9, step=0)  # the first step counts for 90 %
+    assert average.weight.item() == pytest.approx(1.91)
+
+
+def test_an_exploding_loss_stops_it_with_the_place(tmp_path: Path, volume_file: Path) -> None:
+    one = engine(tmp_path, volume_file, batch=2, explode=10)
+    one.check({"loss": 0.5, "gradient": 1.0})
+    one.check({"loss": 9.0, "gradient": 1.0})  # nothing has settled yet
+    one.state.step, one.state.typical = 200, 0.5
+    one.check({"loss": 4.0, "gradient": 1.0})
+    for row in ({"loss": 40.0, "gradient": 1.0}, {"loss": 0.5, "gradient": math.nan}):
+        with pytest.raises(InputError) as error:
+            one.check(row)
+        text = str(error.value)
+        assert "at step 200" in text and text.count("v.h5, z ") == 2 and "nothing had been" in text
+    one.save()
+    with pytest.raises(InputError, match=r"state of an earlier step is in '.*s\.pt'"):
+        one.check({"loss": math.inf, "gradient": 1.0})
+
+
+def test_a_loss_that_is_no_number_ends_the_run_before_weights_are_spoilt(
+    tmp_path: Path, volume_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(tmp_path, volume_file, steps=50, learning_rate=1e18, clip=None) == 2
+    assert "train: at step" in capsys.readouterr().err
+    assert not (tmp_path / "c.pt").exists()
+
+
+def test_what_it_leaves_behind(tmp_path: Path, volume_file: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     assert train(tmp_path, volume_file) == 0
     rows = list(csv.DictReader((tmp_path / "h.csv").open()))
     assert [row["step"] for row in rows] == ["1", "2", "3", "4"]
     assert [bool(row["validation_loss"]) for row in rows] == [False, True, False, True]
+    assert [bool(row["validation_arand"]) for row in rows] == [False, True, False, True]
     best = min((r for r in rows if r["validation_loss"]), key=lambda r: float(r["validation_loss"]))
     found = checkpoint.load(tmp_path / "c.pt")
     assert found.step == int(best["step"])
     assert found.voxel_size == (30, 8, 8) and found.crop == (4, 32, 32)
     assert found.normalize == {"low": 1.0}
-    record = json.loads((tmp_path / "made_by.json").read_text())["made_by"]
-    assert record["settings"]["steps"] == 4 and "torch" in record["versions"]
+    facts = json.loads((tmp_path / "made_by.json").read_text())
+    assert facts["made_by"]["settings"]["steps"] == 4 and "torch" in facts["made_by"]["versions"]
+    assert (
+        facts["parameters"]
+        == facts["trained"]
+        == sum(p.numel() for p in found.model().parameters())
+    )
+    assert facts["steps"] == 4 and facts["seconds"] > 0
+    board = EventAccumulator(str(tmp_path / "tensorboard"))
+    board.Reload()
+    assert [event.step for event in board.Scalars("validation_voi")] == [2, 4]
+    assert board.Scalars("loss")[0].value == pytest.approx(float(rows[0]["loss"]))
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert len(file) == 15
     again = tmp_path / "again"
     assert train(again, volume_file, checkpoint=str(tmp_path / "c.pt")) == 0
     assert checkpoint.load(again / "c.pt").step == found.step
@@ -175,6 +293,64 @@ def test_a_time_limit_ends_the_training_and_its_schedule(tmp_path: Path, volume_
     assert float(last["learning_rate"]) < 0.2 * SETTINGS["learning_rate"]
 
 
+@pytest.mark.parametrize("best_by", ["loss", "voi"])
+def test_patience_ends_a_training_that_gets_no_better(
+    tmp_path: Path, volume_file: Path, best_by: str
+) -> None:
+    changes = {"steps": 50, "patience": 2, "learning_rate": 1e-30, "best_by": best_by, "ema": 0}
+    assert train(tmp_path, volume_file, **changes) == 0
+    # a first best at step 2, then nothing new at 4 and 6
+    assert checkpoint.load(tmp_path / "l.pt").step == 6
+    assert checkpoint.load(tmp_path / "c.pt").step == 2
+
+
+def test_a_block_is_segmented_and_scored(tmp_path: Path, volume_file: Path) -> None:
+    settings = Model.checked({**SETTINGS, "validation_block": [8, 32, 32]})
+    block = validation.block(region(volume_file, Box.checked({}), settings, True), settings)
+    assert block.raw.shape == block.labels.shape == (8, 32, 32)
+    with h5py.File(volume_file) as file:  # the middle of 12 x 48 x 40
+        assert np.array_equal(block.labels, file[volume.LABELS][2:10, 8:40, 4:36])
+    ideal = from_labels(block.labels, NEAREST)[0]
+    logits = torch.from_numpy(np.where(ideal, 9.0, -9.0))[None]
+
+    class Known(nn.Module):
+        def forward(self, raw: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"refined": torch.where(logits > 0, logits, self.border)}
+
+    known, device = Known(), torch.device("cpu")
+    known.border = torch.tensor(-9.0)
+    perfect = validation.neurons(known, block, settings, device)
+    assert perfect is not None and perfect.voi_sum < 0.3 and perfect.arand < 0.05
+    known.border = torch.tensor(9.0)
+    merged = validation.neurons(known, block, settings, device)
+    assert merged is not None and merged.voi_merge > 2 and merged.voi_split < 0.2
+    far = Model.checked({**SETTINGS, "offsets": [[0, 0, -3]]})
+    assert validation.neurons(known, block, far, device) is None
+
+
+def test_long_range_offsets_have_their_names() -> None:
+    pea = Model.checked({**SETTINGS, "offsets": "pea"}).offsets
+    assert len(pea) == 12 and pea[:3] == NEAREST and set(pea) == set(NEIGHBOURHOODS["pea"])
+    assert sorted(-sum(offset) for offset in pea) == [1, 1, 1, 2, 3, 3, 3, 4, 9, 9, 27, 27]
+    with pytest.raises(InputError, match="name one of nearest, pea"):
+        Model.checked({**SETTINGS, "offsets": "paper"})
+
+
+def test_all_twelve_are_learnt(tmp_path: Path, volume_file: Path) -> None:
+    one = engine(tmp_path, volume_file, offsets="pea")
+    _, target, known = one.training[0]
+    assert target.shape == known.shape == (12, 4, 32, 32)
+    assert not known[5].any() and known[11, :, :, 27:].any()  # 4 sections hold no edge of 4
+    assert math.isfinite(float(one.losses(one.network, one.training.batch([0]))["loss"]))
+
+
+@pytest.mark.slow
+def test_a_compiled_network_trains_alike(tmp_path: Path, volume_file: Path) -> None:
+    for name, compiled in (("a", False), ("b", True)):
+        assert train(tmp_path / name, volume_file, compile=compiled, steps=2) == 0
+    assert equal(tmp_path / "a/l.pt", tmp_path / "b/l.pt", within=1e-4)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -182,23 +358,32 @@ def test_a_time_limit_ends_the_training_and_its_schedule(tmp_path: Path, volume_
         ({"crop": [4, 32, 40]}, ["crop", "40", "multiple of 32"]),
         ({"checkpoint": "missing.pt"}, ["missing.pt", "no file"]),
         ({"step": 1}, ["step", "unknown key", "'steps'"]),
+        ({"batch": 3, "accumulate": 2}, ["accumulate", "2 passes", "batch of 3"]),
+        ({"best_by": "voi", "offsets": [[0, 0, -3]]}, ["best_by", "nearest three"]),
+        ({"labelled": 1.0, "widen_borders": "none"}, []),
     ],
 )
 def test_mistakes_stop_it_at_once(
     tmp_path: Path, volume_file: Path, capsys: pytest.CaptureFixture[str],
     changes: dict[str, Any], words: list[str],
 ) -> None:  # fmt: skip
+    if not words:  # in a worker process, whose error must keep its sentence
+        with h5py.File(volume_file, "r+") as file:
+            file[volume.LABELS][:] = 0
+        words = ["error: train.labelled: 100 crops", "in a neuron"]
     assert train(tmp_path / "out", volume_file, **changes) == 2
     text = capsys.readouterr().err
     assert all(word in text for word in words), text
-    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+    assert "Traceback" not in text
+    left = [p.name for p in (tmp_path / "out").glob("*")]
+    assert set(left) <= {".saved.pt.lock", "tensorboard"}
 
 
 def test_a_checkpoint_of_another_network_is_refused(
     tmp_path: Path, volume_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train(tmp_path, volume_file, steps=0) == 0
-    other = {**NETWORK, "filters": [4, 8]}
+    other = {**PLAIN, "filters": [4, 8]}
     given = str(tmp_path / "c.pt")
     assert train(tmp_path / "out", volume_file, network=other, checkpoint=given) == 2
     assert "another network" in capsys.readouterr().err

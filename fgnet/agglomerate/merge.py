@@ -4,16 +4,12 @@ A threshold is a score, 1 - affinity: the higher, the more is merged. Affinities
 (3 or more, z, y, x) float32 in [0, 1], first those of (-1,0,0), (0,-1,0), (0,0,-1).
 """
 
-import os
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from fgnet.progress import track
+from fgnet.progress import silenced, track
 
 Affinities = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.uint32]
@@ -113,17 +109,3 @@ def contacts(
     area = np.bincount(edge, minlength=len(key)).astype(np.float64)
     mean = np.bincount(edge, np.concatenate(values), minlength=len(key)) / np.maximum(area, 1)
     return np.stack([key // size, key % size], axis=1).astype(np.uint64), mean, area
-
-
-@contextmanager
-def silenced() -> Iterator[None]:
-    """Drop what waterz prints on standard output, from Python and C++: six lines a threshold."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    with Path(os.devnull).open("w") as nothing, redirect_stdout(nothing):
-        os.dup2(nothing.fileno(), 1)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 1)
-            os.close(kept)

@@ -90,7 +90,7 @@ class Predictor:
         self.precision = settings.precision
         self.maps = ["refined"]
         if settings.maps == "both":
-            if model.network["kind"] != "fgnet":
+            if model.network.get("decoders") != "dual":
                 LOG.info("maps: this network has no coarse affinities; the refined ones are kept")
             else:
                 self.maps.append("coarse")
@@ -154,8 +154,8 @@ def run_join(pieces: list[Path], output: Path) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = command.parser("infer", __doc__ or "")
-    steps = parser.add_subparsers(required=True, metavar="shard | join")
-    shard = steps.add_parser("shard", help="affinities of one shard")
+    steps = command.steps(parser, shard=run_shard, join=run_join)
+    shard = steps["shard"]
     shard.add_argument("--checkpoint", dest="checkpoint_path", type=Path, required=True)
     shard.add_argument("--volume", dest="path", type=Path, required=True, help="normalised volume")
     shard.add_argument("--box", default="{}", help="JSON: the box of the volume, in voxels")
@@ -164,12 +164,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     shard.add_argument("--settings", default="{}", help="JSON: the section infer")
     shard.add_argument("--output", type=Path, required=True)
     shard.add_argument("--threads", type=int, default=2, help="threads of torch")
-    shard.set_defaults(run=run_shard)
-    join = steps.add_parser("join", help="one file over all shards")
+    join = steps["join"]
     join.add_argument("--pieces", type=Path, nargs="+", required=True)
     join.add_argument("--output", type=Path, required=True)
-    join.set_defaults(run=run_join)
-    return command.main(parser, lambda run, **values: run(**values), argv)
+    return command.main(parser, command.run_step, argv)
 
 
 if __name__ == "__main__":

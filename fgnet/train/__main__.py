@@ -2,51 +2,55 @@
 
     python -m fgnet.train --volumes a.h5 --validation b.h5 --boxes '{}' \\
         --settings '{"steps": 100}' --output checkpoint.pt --last last.pt --history history.csv \\
-        --made-by made_by.json
+        --made-by made_by.json --augmentations augmentations.h5
 
-A killed training resumes from saved.pt beside its output when settings, code and data are the
-same.
+A stopped or killed training resumes from saved.pt beside its output when settings, code and data
+are the same. While it runs: tensorboard --logdir results/train
 """
 
-import csv
 import hashlib
 import json
 import logging
+import math
+import os
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from fgnet import checkpoint, command, volume
 from fgnet.errors import InputError
 from fgnet.fingerprint import fingerprint
-from fgnet.model.build import build
-from fgnet.model.fgnet import FGNet
+from fgnet.model.build import build, load_official
+from fgnet.model.counts import parameters
 from fgnet.settings.base import Box
-from fgnet.settings.network import FGNetNetwork
 from fgnet.settings.train import Model
+from fgnet.train import history as table
+from fgnet.train import processes, sheet
 from fgnet.train.crops import Crops, Region, region
-from fgnet.train.engine import Engine, Row, weights
+from fgnet.train.engine import Engine, weights
+from fgnet.train.processes import become
+from fgnet.train.state import Saved, State, Weights, alone
 
 LOG = logging.getLogger(__name__)
-COLUMNS = (
-    "step", "seconds", "loss", "loss_refined", "loss_coarse", "validation_loss", "learning_rate",
-)  # fmt: skip
 
 
 def run(
     volumes: list[Path], validation: list[Path], boxes: str, settings: str, sam2: list[Path],
-    output: Path, last: Path, history: Path, made_by: Path, threads: int,
+    output: Path, last: Path, history: Path, made_by: Path, augmentations: Path, threads: int,
 ) -> None:  # fmt: skip
-    """Train, or check and copy a given checkpoint; write both checkpoints and the history."""
+    """Train, or check and copy a given checkpoint; write all that the stage leaves behind."""
     model = Model.from_json(settings)
-    torch.set_num_threads(threads)
     if model.checkpoint is not None:
         given = Path(model.checkpoint)
-        take(given, model, output, last, history)
+        take(given, model, output, last)
+        table.write(history, [])
+        sheet.write(augmentations, [], model)
         write_record(made_by, model, [given])
         return
     places: dict[str, list[dict[str, Any]]] = {
@@ -61,39 +65,67 @@ def run(
         )
     held_back = regions(validation, places["validation"], model, held_back=True)
     normalize = agreed_normalization([r.path for r in training + held_back])
+    inputs = [*volumes, *validation, *sam2]
+    key = training_key(settings, boxes, inputs)
+    # not among the outputs, which Snakemake deletes when a job is killed
+    saved = Saved(output.with_name("saved.pt"), key)
+    with processes.joined() as group, only_writer(group, saved):
+        engine = prepared(model, training, held_back, sam2, saved, group, threads)
+        state = engine.run()
+        if not group.first:
+            return
 
+        def packed(step: int, values: Weights) -> checkpoint.Checkpoint:
+            made = model.model_dump(mode="json")
+            return checkpoint.Checkpoint(
+                network=made["network"], offsets=list(model.offsets), crop=model.crop,
+                voxel_size=training[0].voxel_size, normalize=normalize, training=made,
+                step=step, weights=values,
+            )  # fmt: skip
+
+        checkpoint.save(last, packed(state.step, weights(engine.smooth())))
+        checkpoint.save(output, packed(state.best_step, state.best_weights))
+        table.write(history, state.history)
+        sheet.write(augmentations, training, model)
+        write_record(made_by, model, inputs, engine.network, state)
+        saved.remove()
+    if state.best < math.inf:
+        LOG.info("best validation %s %.4g at step %d", model.best_by, state.best, state.best_step)
+
+
+def only_writer(group: processes.Processes, saved: Saved) -> AbstractContextManager[None]:
+    """The lock of this training, held by its first process."""
+    return alone(saved.path) if group.first else nullcontext()
+
+
+def prepared(
+    model: Model, training: list[Region], held_back: list[Region], sam2: list[Path],
+    saved: Saved, group: processes.Processes, threads: int,
+) -> Engine:  # fmt: skip
+    """The engine with its network, crops and share of the processor."""
     assert model.network is not None, "the settings see to it"
+    if not group.first:
+        logging.getLogger().setLevel(logging.WARNING)
     torch.manual_seed(model.seed)
     network = build(model.network, len(model.offsets))
-    if isinstance(model.network, FGNetNetwork):
-        LOG.info("SAM2 %s with %s weights", model.network.sam2.size, model.network.sam2.weights)
-    if sam2 and isinstance(network, FGNet):
-        network.sam2.load_official(sam2[0])
-    # not among the outputs, which Snakemake deletes when a job is killed
-    saved = output.with_name("saved.pt")
-    key = training_key(settings, boxes, [*volumes, *validation, *sam2])
+    if sam2:
+        load_official(network, sam2[0])
+    total, trained = parameters(network)
+    LOG.info("%s: %.2f million parameters, %.2f of them trained", model.network.kind,
+             total / 1e6, trained / 1e6)  # fmt: skip
+    share = max(1, threads // group.world)
+    torch.set_num_threads(share)
     engine = Engine(
         network, model, Crops(training, model, augmented=True),
-        Crops(held_back, model, augmented=False) if held_back else None, key, saved,
+        Crops(held_back, model, augmented=False) if held_back else None, saved, group,
+        # on a GPU the processor is free to cut crops; otherwise it has the network to work on
+        workers=1,
     )  # fmt: skip
-    engine.resume(LOG.info)
-    LOG.info("training on %s, %d threads, on %s", training[0].path, threads, engine.device)
-    state = engine.run()
-
-    def packed(step: int, state_dict: dict[str, torch.Tensor]) -> checkpoint.Checkpoint:
-        values = model.model_dump(mode="json")
-        return checkpoint.Checkpoint(
-            network=values["network"], offsets=list(model.offsets), crop=model.crop,
-            voxel_size=training[0].voxel_size, normalize=normalize, training=values, step=step,
-            weights=state_dict,
-        )  # fmt: skip
-
-    checkpoint.save(last, packed(state.step, weights(engine.smooth())))
-    checkpoint.save(output, packed(state.best_step, state.best_weights))
-    write_history(history, state.history)
-    write_record(made_by, model, [*volumes, *validation, *sam2])
-    saved.unlink(missing_ok=True)
-    LOG.info("best validation loss %.4g at step %d", state.best, state.best_step)
+    if engine.device.type == "cuda":
+        engine.workers = max(1, share - 1)
+    LOG.info("training on %s, %d processes of %d threads, on %s", training[0].path, group.world,
+             share, engine.device)  # fmt: skip
+    return engine
 
 
 def regions(
@@ -129,7 +161,7 @@ def training_key(settings: str, boxes: str, paths: list[Path]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def take(given: Path, model: Model, output: Path, last: Path, history: Path) -> None:
+def take(given: Path, model: Model, output: Path, last: Path) -> None:
     """Use an existing checkpoint as the model.
 
     Raises:
@@ -147,23 +179,23 @@ def take(given: Path, model: Model, output: Path, last: Path, history: Path) -> 
     for target in (last, output):
         with volume.whole_or_nothing(target) as partial:
             shutil.copyfile(given, partial)
-    write_history(history, [])
     LOG.info("took the checkpoint %s, trained for %d steps", given, found.step)
 
 
-def write_history(path: Path, rows: list[Row]) -> None:
-    """The history as a table, whole or not at all."""
-    with volume.whole_or_nothing(path) as partial, partial.open("w", newline="") as stream:
-        table = csv.DictWriter(stream, COLUMNS, restval="")
-        table.writeheader()
-        table.writerows({k: "" if v is None else v for k, v in row.items()} for row in rows)
-
-
-def write_record(path: Path, model: Model, inputs: list[Path]) -> None:
-    """What made the checkpoint, readable without torch."""
-    record = volume.record("train", model.model_dump(mode="json"), inputs)
+def write_record(
+    path: Path, model: Model, inputs: list[Path], network: nn.Module | None = None,
+    state: State | None = None,
+) -> None:  # fmt: skip
+    """What made the checkpoint and what it cost, readable without torch."""
+    facts: dict[str, Any] = {
+        "made_by": volume.record("train", model.model_dump(mode="json"), inputs)
+    }
+    if network is not None and state is not None:
+        total, trained = parameters(network)
+        facts |= {"parameters": total, "trained": trained, "steps": state.step,
+                  "seconds": round(state.seconds, 1)}  # fmt: skip
     with volume.whole_or_nothing(path) as partial:
-        partial.write_text(json.dumps({"made_by": record}, sort_keys=True), encoding="utf-8")
+        partial.write_text(json.dumps(facts, sort_keys=True), encoding="utf-8")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -178,8 +210,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--last", type=Path, required=True, help="last checkpoint")
     parser.add_argument("--history", type=Path, required=True, help="table of losses")
     parser.add_argument("--made-by", type=Path, required=True, help="record of what made it")
-    parser.add_argument("--threads", type=int, default=2, help="threads of torch")
-    return command.main(parser, run, argv)
+    parser.add_argument("--augmentations", type=Path, required=True, help="pictures of them")
+    parser.add_argument("--threads", type=int, default=2, help="of all processes together")
+    parser.add_argument("--processes", type=int, default=1, help="GPUs to train on, one each")
+    return command.main(parser, start, argv)
+
+
+def start(processes: int, **values: Any) -> None:
+    """Train here, or in several processes that torchrun starts with the same arguments."""
+    if processes > 1 and "RANK" not in os.environ:
+        become(processes, sys.argv[1:])
+    run(**values)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,11 @@
-"""The training loop: steps, validation, moving average, and a state that it resumes from."""
+"""The training loop: steps, validation, and when to save and to stop."""
 
 import copy
 import logging
 import math
+import signal
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -17,107 +14,168 @@ from fgnet import device as devices
 from fgnet.errors import InputError
 from fgnet.model.losses import affinity_loss
 from fgnet.settings.train import Model
+from fgnet.train import loader, optimization, validation
 from fgnet.train.crops import Crops, Sample
-from fgnet.volume import whole_or_nothing
+from fgnet.train.history import Diary
+from fgnet.train.interrupt import Request, listening
+from fgnet.train.processes import Processes
+from fgnet.train.state import Row, Saved, State, Weights
 
 LOG = logging.getLogger(__name__)
 LINES = 20  # of history and log in a training, at least
-Row = dict[str, float | None]
-Weights = dict[str, Tensor]
-
-
-@dataclass
-class State:
-    """Where a training stands; all of it is saved and resumed."""
-
-    step: int = 0
-    seconds: float = 0.0
-    best: float = math.inf
-    best_step: int = 0
-    best_weights: Weights = field(default_factory=dict)
-    history: list[Row] = field(default_factory=list)
+SETTLE = 100  # steps before the loss can be said to explode
+MEMORY = 0.98  # of the running mean of the loss
 
 
 class Engine:
-    """Trains one network on crops. ``key`` names settings, code and data; see :meth:`resume`."""
+    """Trains one network on crops."""
 
     def __init__(
-        self, network: nn.Module, settings: Model, training: Crops, validation: Crops | None,
-        key: str, saved: Path,
+        self, network: nn.Module, settings: Model, training: Crops, held_back: Crops | None,
+        saved: Saved, group: Processes, workers: int,
     ) -> None:  # fmt: skip
         self.settings = settings
-        self.device = devices.choose(settings.device)
+        self.group = group
+        self.device = group.device(devices.choose(settings.device))
         self.network = network.to(self.device)
         self.average = copy.deepcopy(self.network).requires_grad_(False) if settings.ema else None
         self.training = training
-        self.validation = validation
-        self.optimizer = optimizer(self.network, settings)
-        self.state = State()
-        self.key = key
+        self.held_back = held_back
+        self.block = validation.block(held_back.regions[0], settings) if held_back else None
+        self.optimizer = optimization.optimizer(self.network, settings)
+        self.trained = [p for p in self.network.parameters() if p.requires_grad]
+        self.passes = group.share(settings.batch, settings.accumulate)
+        self.workers = workers
         self.saved = saved
+        self.state = State()
 
     def run(self) -> State:
-        """Train to the last step or minute; returns the state, with the best weights in it."""
-        settings, state = self.settings, self.state
+        """Train to the last step or minute; returns the state, with the best weights in it.
+
+        Raises:
+            InputError: the loss is no number or has exploded, or the data are wrong.
+            SystemExit: somebody asked to stop; the state is saved.
+        """
+        self.resume()
+        state, settings = self.state, self.settings
+        parallel = self.group.parallel(self.network, self.device)
+        if settings.compile:
+            parallel = torch.compile(parallel)  # type: ignore[assignment]
         every = max(1, min(settings.validate_every, math.ceil(settings.steps / LINES)))
         last_save = time.monotonic()
-        # the next crops are cut while the network works on these
-        with ThreadPoolExecutor(1) as pool:
-            pending = pool.submit(self.training.batch, self.indices(state.step))
-            while (progress := self.progress()) < 1:
+        steps = loader.Steps(self.training, settings.batch, self.passes)
+        workers = self.workers if self.progress() < 1 else 0
+        pinned = self.device.type == "cuda"
+        with (
+            listening() as request,
+            Diary(self.saved.path.with_name("tensorboard"), state, self.group.first) as diary,
+            loader.feeding(steps, state.step, workers, pinned) as feed,
+        ):
+            while (progress := self.progress()) < 1 and not self.patience_is_over():
                 start = time.monotonic()
-                sample = pending.result()
-                pending = pool.submit(self.training.batch, self.indices(state.step + 1))
-                losses = self.step(sample, progress)
+                row = self.step(parallel, feed.next(), progress)
                 state.step += 1
                 state.seconds += time.monotonic() - start
                 if state.step % every == 0 or self.progress() >= 1:
-                    self.record(losses)
-                if time.monotonic() - last_save > settings.save_minutes * 60:
+                    diary.tell(self.record(row), state, self.progress())
+                late = time.monotonic() - last_save > settings.save_seconds
+                stop, late = self.agreed(request, late)
+                if late or stop:
                     self.save()
                     last_save = time.monotonic()
-            pending.cancel()
+                if stop:
+                    self.leave(stop)
+            LOG.info("%.1f s of %.1f s were spent waiting for crops", feed.waited, state.seconds)
         if not state.best_weights:
             self.keep(math.inf)
         return state
 
-    def indices(self, step: int) -> list[int]:
-        """Numbers of the crops of a step."""
-        return [step * self.settings.batch + i for i in range(self.settings.batch)]
+    def agreed(self, request: Request, late: bool) -> tuple[int, bool]:
+        """Whether to stop, by any process's wish, and to save, by the first one's clock."""
+        if self.group.world == 1:
+            return request.signal, late
+        stop = self.group.any(request.signal != 0)
+        late = self.group.from_first([float(late)])[0] > 0
+        return (request.signal or signal.SIGTERM) if stop else 0, late
+
+    def leave(self, number: int) -> None:
+        """End the process as the signal would have, with what was done saved."""
+        name = signal.Signals(number).name
+        LOG.info("%s at step %d: saved; the same command goes on from here", name, self.state.step)
+        raise SystemExit(128 + number)
 
     def progress(self) -> float:
-        """How much of the training is done, from 0 to 1 and beyond."""
+        """How much of the training is done, from 0 to 1 and beyond; all processes agree."""
         settings = self.settings
         done = self.state.step / settings.steps if settings.steps else 1.0
         if settings.max_minutes:
             done = max(done, self.state.seconds / (settings.max_minutes * 60))
+            done = self.group.from_first([done])[0]
         return done
 
-    def step(self, sample: Sample, progress: float) -> Row:
-        """One optimizer step on a batch; returns its losses."""
+    def patience_is_over(self) -> bool:
+        """Whether validations have not become better for too long."""
+        over = self.settings.patience is not None and self.state.idle >= self.settings.patience
+        if over:
+            LOG.info("no better %s in %d validations: done", self.settings.best_by, self.state.idle)
+        return over
+
+    def step(self, parallel: nn.Module, batches: Sequence[Sample], progress: float) -> Row:
+        """One optimizer step on the batches of all passes; returns its losses."""
         settings = self.settings
         self.network.train()
         for group in self.optimizer.param_groups:
-            group["lr"] = group["base"] * rate(settings, self.state.step, progress)
-        losses = self.losses(self.network, sample)
-        total = losses["loss"]
-        if not torch.isfinite(total):
-            raise InputError(
-                f"train: the loss became {float(total)} at step {self.state.step}; lower "
-                "learning_rate or set clip"
-            )
+            group["lr"] = group["base"] * optimization.rate(settings, self.state.step, progress)
         self.optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        if settings.clip:
-            nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
+        row: Row = {}
+        for number, batch in enumerate(batches, 1):
+            if isinstance(parallel, nn.parallel.DistributedDataParallel):
+                # gradients are exchanged once a step
+                parallel.require_backward_grad_sync = number == len(batches)
+            losses = self.losses(parallel, batch)
+            (losses["loss"] / len(batches)).backward()  # type: ignore[no-untyped-call]
+            for name, loss in losses.items():
+                row[name] = (row.get(name) or 0.0) + float(loss.detach()) / len(batches)
+        norm = nn.utils.clip_grad_norm_(self.trained, settings.clip or math.inf)
+        means = self.group.mean([value or 0.0 for value in row.values()])
+        row = {**dict(zip(row, means, strict=True)), "gradient": float(norm)}
+        self.check(row)
         self.optimizer.step()
         if self.average is not None:
-            follow(self.average, self.network, settings.ema, self.state.step)
-        return {name: float(loss.detach()) for name, loss in losses.items()}
+            optimization.follow(self.average, self.network, settings.ema, self.state.step)
+        return row
+
+    def check(self, row: Row) -> None:
+        """Stop before weights are spoilt. Raises InputError that says where."""
+        state, settings = self.state, self.settings
+        loss, gradient = row["loss"] or 0.0, row["gradient"] or 0.0
+        typical = loss if math.isnan(state.typical) else state.typical
+        exploded = (
+            settings.explode is not None
+            and state.step >= SETTLE
+            and loss > settings.explode * typical
+        )
+        if math.isfinite(loss) and math.isfinite(gradient) and not exploded:
+            state.typical = MEMORY * typical + (1 - MEMORY) * loss
+            return
+        first = state.step * settings.batch
+        crops = "; ".join(
+            self.training.cut(index).where for index in range(first, first + settings.batch)
+        )
+        kept = (
+            f"the state of an earlier step is in {str(self.saved.path)!r}"
+            if self.saved.path.is_file()
+            else "nothing had been saved yet"
+        )
+        raise InputError(
+            f"train: at step {state.step} the loss is {loss:.4g} (of late {typical:.4g}) and the "
+            f"gradient's norm {gradient:.4g}, at {crops}; {kept}; lower learning_rate, set clip "
+            "or warmup, or look at these crops"
+        )
 
     def losses(self, network: nn.Module, sample: Sample) -> dict[str, Tensor]:
         """Loss of a batch in total and for each affinity map."""
-        raw, target, known = (part.to(self.device, non_blocking=True) for part in sample)
+        raw, target, known = loader.on(self.device, sample)
         with devices.autocast(self.device, self.settings.precision):
             maps = network(raw)
         losses = {
@@ -129,104 +187,76 @@ class Engine:
             total = total + self.settings.coarse_weight * losses["loss_coarse"]
         return {"loss": total, **losses}
 
-    def record(self, losses: Row) -> None:
+    def record(self, row: Row) -> Row:
         """Add a row to the history; validate when it is time, and at the end."""
         state, settings = self.state, self.settings
-        row: Row = {"step": state.step, "seconds": round(state.seconds, 2), **losses}
+        row = {"step": state.step, "seconds": round(state.seconds, 2), **row}
         row["learning_rate"] = float(self.optimizer.param_groups[-1]["lr"])
-        row["validation_loss"] = None
-        if self.validation and (state.step % settings.validate_every == 0 or self.progress() >= 1):
-            loss = row["validation_loss"] = self.validate()
-            if loss < state.best:
-                self.keep(loss)
+        if state.step % settings.validate_every == 0 or self.progress() >= 1:
+            row |= self.validate()
         state.history.append(row)
-        left = state.seconds * (1 / max(self.progress(), 1e-9) - 1)
-        LOG.info(
-            "step %d: %s, %.2f steps/s, about %.0f s left", state.step,
-            ", ".join(f"{k} {v:.4g}" for k, v in row.items() if k.endswith("loss") and v),
-            state.step / max(state.seconds, 1e-9), max(left, 0),
-        )  # fmt: skip
+        return row
 
     def smooth(self) -> nn.Module:
         """The network whose weights are validated and kept: the moving average if there is one."""
         return self.network if self.average is None else self.average
 
-    def validate(self) -> float:
-        """Mean refined loss over the fixed validation crops."""
-        assert self.validation is not None
+    @torch.no_grad()
+    def validate(self) -> Row:
+        """Mean refined loss of the fixed crops, neurons of the block; keeps the best weights."""
+        if self.held_back is None or self.block is None:
+            return {}
+        group, count = self.group, self.settings.validation_crops
         network = self.smooth().eval()
-        total = 0.0
-        with torch.no_grad():
-            for index in range(self.settings.validation_crops):
-                losses = self.losses(network, self.validation.batch([index]))
-                total += float(losses["loss_refined"])
-        return total / self.settings.validation_crops
+        mine = [
+            float(self.losses(network, self.held_back.batch([index]))["loss_refined"])
+            for index in range(group.rank, count, group.world)
+        ]
+        row: Row = {"validation_loss": group.mean([sum(mine)])[0] * group.world / count}
+        score = None
+        if group.first:
+            score = validation.neurons(network, self.block, self.settings, self.device)
+        found = [score.voi_sum, score.arand] if score else [math.nan, math.nan]
+        voi, arand = group.from_first(found)
+        if not math.isnan(voi):
+            row |= {"validation_voi": voi, "validation_arand": arand}
+        rank = row.get(f"validation_{self.settings.best_by}")
+        if rank is not None and rank < self.state.best:
+            self.keep(rank)
+        else:
+            self.state.idle += 1
+        return row
 
-    def keep(self, loss: float) -> None:
+    def keep(self, rank: float) -> None:
         """Remember the present weights as the best."""
-        self.state.best, self.state.best_step = loss, self.state.step
+        self.state.best, self.state.best_step, self.state.idle = rank, self.state.step, 0
         self.state.best_weights = weights(self.smooth())
 
     def save(self) -> None:
         """Write the state that a killed training goes on from."""
-        self.saved.parent.mkdir(parents=True, exist_ok=True)
-        values: dict[str, Any] = {
-            "key": self.key,
-            "state": vars(self.state),
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "average": None if self.average is None else self.average.state_dict(),
-        }
-        with whole_or_nothing(self.saved) as partial:
-            torch.save(values, partial)
+        if self.group.first:
+            self.saved.write(
+                {
+                    "state": vars(self.state),
+                    "network": self.network.state_dict(),
+                    "optimizer": self.optimizer.state_dict(),
+                    "average": None if self.average is None else self.average.state_dict(),
+                }
+            )
 
-    def resume(self, say: Callable[[str], None]) -> None:
-        """Go on from a saved state of the same key; start afresh, and say so, from any other."""
-        if not self.saved.is_file():
-            return
-        values = torch.load(self.saved, map_location="cpu", weights_only=True)
-        if values["key"] != self.key:
-            say("settings, code or data differ from the saved state: training starts afresh")
+    def resume(self) -> None:
+        """Go on from the saved state of the same training; or start afresh, and say why."""
+        values = self.saved.read()
+        if isinstance(values, str):
+            LOG.info("%s: training starts afresh", values)
+        if not isinstance(values, dict):
             return
         self.network.load_state_dict(values["network"])
         self.optimizer.load_state_dict(values["optimizer"])
         if self.average is not None:
             self.average.load_state_dict(values["average"])
         self.state = State(**values["state"])
-        say(f"training resumes at step {self.state.step}")
-
-
-def optimizer(network: nn.Module, settings: Model) -> torch.optim.Optimizer:
-    """AdamW on the parameters that are trained, SAM2's with a rate of their own."""
-    named = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
-    sam2 = [p for n, p in named if n.startswith("sam2.")]
-    rest = [p for n, p in named if not n.startswith("sam2.")]
-    groups: list[dict[str, Any]] = [
-        {"params": sam2, "base": settings.sam2_learning_rate},
-        {"params": rest, "base": settings.learning_rate},
-    ]
-    groups = [group for group in groups if group["params"]]
-    return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
-
-
-def rate(settings: Model, step: int, progress: float) -> float:
-    """The learning rate's factor: warm-up by steps, then constant or a cosine to 1 %."""
-    warm = min(1.0, (step + 1) / settings.warmup) if settings.warmup else 1.0
-    if settings.schedule == "constant":
-        return warm
-    return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
-
-
-@torch.no_grad()
-def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
-    """Move the average towards the network; the decay grows from 0.1 so that the start fades."""
-    decay = min(decay, (1 + step) / (10 + step))
-    moving = average.state_dict()
-    for name, value in network.state_dict().items():
-        if value.is_floating_point():
-            moving[name].lerp_(value, 1 - decay)
-        else:
-            moving[name].copy_(value)
+        LOG.info("training resumes at step %d", self.state.step)
 
 
 def weights(network: nn.Module) -> Weights:

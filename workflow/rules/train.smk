@@ -9,6 +9,7 @@ rule train:
         last="results/train/{model}/last.pt",
         history="results/train/{model}/history.csv",
         made_by="results/train/{model}/made_by.json",
+        augmentations="results/train/{model}/augmentations.h5",
     log:
         "results/logs/train/{model}.log",
     benchmark:
@@ -28,4 +29,5 @@ rule train:
         "python -m fgnet.train --volumes {input.volumes:q} --validation {input.validation:q}"
         " --sam2 {input.sam2:q} --boxes {params.boxes:q} --settings {params.settings:q}"
         " --output {output.checkpoint:q} --last {output.last:q} --history {output.history:q}"
-        " --made-by {output.made_by:q} --threads {threads} 2>&1 | tee {log:q}"
+        " --made-by {output.made_by:q} --augmentations {output.augmentations:q}"
+        " --threads {threads} --processes {resources.gpu} 2>&1 | tee {log:q}"

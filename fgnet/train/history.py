@@ -1,0 +1,79 @@
+"""The history of a training: a table, TensorBoard's event files, and lines of a log."""
+
+import csv
+import logging
+import shutil
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+from fgnet.train.state import Row, State
+from fgnet.volume import whole_or_nothing
+
+LOG = logging.getLogger(__name__)
+COLUMNS = (
+    "step", "seconds", "loss", "loss_refined", "loss_coarse", "gradient", "learning_rate",
+    "validation_loss", "validation_voi", "validation_arand",
+)  # fmt: skip
+QUIET = ("gradient", "learning_rate", "loss_refined", "loss_coarse")  # not in the log's lines
+
+
+def write(path: Path, rows: list[Row]) -> None:
+    """The history as a table, whole or not at all; a cell without a value is empty."""
+    with whole_or_nothing(path) as partial, partial.open("w", newline="") as stream:
+        table = csv.DictWriter(stream, COLUMNS, restval="")
+        table.writeheader()
+        table.writerows({k: "" if v is None else v for k, v in row.items()} for row in rows)
+
+
+class Diary:
+    """Tells how a training goes while it runs: TensorBoard, and a bar or lines of a log.
+
+    Of several processes the first one alone tells.
+    """
+
+    def __init__(self, folder: Path, state: State, aloud: bool) -> None:
+        self.aloud = aloud
+        if not aloud:
+            return
+        # slow to import, and needed while training alone
+        from torch.utils.tensorboard import SummaryWriter
+
+        if state.step == 0:
+            shutil.rmtree(folder, ignore_errors=True)
+        # what a killed run wrote beyond the state that we resume from is dropped
+        self.board = SummaryWriter(str(folder), purge_step=state.step + 1)
+        self.bar = tqdm(desc="train", total=1.0, disable=not sys.stderr.isatty(),
+                        bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}")  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        if not self.aloud:
+            return
+        self.bar.close()
+        self.board.close()
+
+    def tell(self, row: Row, state: State, progress: float) -> None:
+        """One row of the history."""
+        if not self.aloud:
+            return
+        step = int(row["step"] or 0)
+        values = {k: v for k, v in row.items() if v is not None and k not in ("step", "seconds")}
+        for name, value in values.items():
+            self.board.add_scalar(name, value, step)
+        left = state.seconds * (1 / max(progress, 1e-9) - 1)
+        text = ", ".join(f"{k} {v:.4g}" for k, v in values.items() if k not in QUIET)
+        speed = f"{state.step / max(state.seconds, 1e-9):.2f} steps/s"
+        if self.bar.disable:
+            LOG.info("step %d: %s, %s, about %.0f s left", step, text, speed, max(left, 0))
+        else:
+            self.bar.n = min(progress, 1.0)
+            self.bar.set_postfix_str(f"step {step}, {text}, {speed}")

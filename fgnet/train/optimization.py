@@ -1,0 +1,47 @@
+"""How weights move: optimizers with their presets, learning rates over time, the moving average."""
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from fgnet.settings.train import Training
+
+ENCODER = "sam2.encoder."  # parameters with a learning rate of their own
+
+
+def optimizer(network: nn.Module, settings: Training) -> torch.optim.Optimizer:
+    """The optimizer of the parameters that are trained; each group keeps its ``base`` rate."""
+    named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+    sam2 = [p for name, p in named if name.startswith(ENCODER)]
+    rest = [p for name, p in named if not name.startswith(ENCODER)]
+    groups: list[dict[str, Any]] = [
+        {"params": sam2, "lr": settings.sam2_learning_rate, "base": settings.sam2_learning_rate},
+        {"params": rest, "lr": settings.learning_rate, "base": settings.learning_rate},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if settings.optimizer == "adam":
+        # as weih527/SuperHuman
+        return torch.optim.Adam(groups, eps=0.01, weight_decay=settings.weight_decay, amsgrad=True)
+    return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+
+
+def rate(settings: Training, step: int, progress: float) -> float:
+    """The learning rate's factor: warm-up by steps, then constant or a cosine to 1 %."""
+    warm = min(1.0, (step + 1) / settings.warmup) if settings.warmup else 1.0
+    if settings.schedule == "constant":
+        return warm
+    return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    """Move the average towards the network; the decay grows from 0.1 so that the start fades."""
+    decay = min(decay, (1 + step) / (10 + step))
+    moving = average.state_dict()
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            moving[name].lerp_(value, 1 - decay)
+        else:
+            moving[name].copy_(value)
