@@ -1,10 +1,13 @@
 """The networks: every switch shown on the graph, and the official checkpoint layout."""
 
+import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from conftest import ROOT
 
 from fgnet.errors import InputError
 from fgnet.model.attention import guidance
@@ -244,6 +247,19 @@ def test_the_parts_add_up_to_the_whole() -> None:
     # one 1x1x1 convolution: two operations a weight and voxel
     head = parts(build(SuperHumanNetwork(filters=(4, 4), strides=((1, 2, 2),)), 3), (1, 32, 32))
     assert next(p for p in head if p.name == "head").flops == 2 * 32 * 32 * (4 * 4 * 25 + 4 * 3)
+
+
+def test_the_document_and_its_picture_are_true_to_the_code() -> None:
+    path = ROOT / "benchmarks" / "model.py"
+    spec = importlib.util.spec_from_file_location("benchmark_model", path)
+    assert spec is not None and spec.loader is not None
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    document = (ROOT / "docs/model.md").read_text()
+    assert benchmark.counted() in document, "run benchmarks/model.py and copy its table"
+    picture = re.findall(r">([^<>]+)</t", (ROOT / "docs/images/model.svg").read_text())
+    for label in benchmark.labels(benchmark.SHOWN).values():
+        assert set(label.split("\n")) <= set(picture), "run benchmarks/model.py"
 
 
 def test_both_classes_weigh_the_same_and_unknown_edges_nothing() -> None:

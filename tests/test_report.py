@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import h5py
 import nbformat
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ from fgnet.report import (
     training,
 )
 from fgnet.settings.report import Report
+from fgnet.settings.train import Model
 
 Labels = npt.NDArray[Any]
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -202,14 +204,33 @@ def test_pictures_without_labels_and_at_another_threshold(files: dict[str, Path]
 
 def test_train_page(tmp_path: Path) -> None:
     history = tmp_path / "history.csv"
-    lines = [f"{n},{n / 2},{1 / n},{1 / n},{2 / n},{'' if n % 2 else 3},0.1" for n in range(1, 9)]
+    lines = [
+        f"{n},{n / 2},{1 / n},{1 / n},{2 / n},0.1," + (",," if n % 2 else f"3,{4 / n},0.5")
+        for n in range(1, 9)
+    ]
     history.write_text("\n".join([",".join(training.COLUMNS), *lines]))
-    values = {"model": NAME, "history": str(history), "settings": {"crop": {"z": [1, "ü"]}}}
+    pictures = tmp_path / "augmentations.h5"
+    random = np.random.default_rng(0)
+    with h5py.File(pictures, "w") as file:
+        for name in ("00 none", "01 cut_noise"):
+            for end, shape in (("", (20, 30)), ("_xz", (5, 30))):
+                for key in ("before", "raw", "labels"):
+                    file[f"{name}/{key}{end}"] = random.integers(0, 99, shape).astype(np.uint8)
+    values = {"model": NAME, "history": str(history), "augmentations": str(pictures),
+              "settings": {"crop": {"z": [1, "ü"]}}}  # fmt: skip
     found = run_page("train", values, tmp_path / "report" / "train.html")
-    assert "8 steps in 4.0 s; lowest validation loss 3 at step 2." in found.source
+    assert (
+        "8 steps in 4.0 s; lowest validation loss 3 at step 2; "
+        "lowest VOI of the validation block 0.5 at step 8." in found.source
+    )
     assert '<td>crop.z</td><td>[1, "ü"]</td>' in found.source
-    assert list(found.pictures) == [
-        "Loss over steps", "Learning rate over steps", "Steps per second over steps",
+    names = list(found.pictures)
+    assert names[:4] == [
+        "Loss over steps", "VOI and ARAND of the validation block over steps",
+        "Learning rate over steps", "Steps per second over steps",
+    ]  # fmt: skip
+    assert [name.split(":")[0] for name in names[4:]] == [
+        "Augmentation none", "Augmentation cut noise",
     ]  # fmt: skip
 
 
@@ -226,13 +247,41 @@ def test_training_without_steps_and_with_another_file(tmp_path: Path) -> None:
         training.show(history)
 
 
+def record(path: Path, parameters: int, **settings: Any) -> str:
+    """What a training noted of itself."""
+    made = Model.checked({"network": {"kind": "fgnet"}, **settings}).model_dump(mode="json")
+    facts = {"made_by": {"settings": made}, "parameters": parameters, "trained": 500_000,
+             "steps": 100, "seconds": 90.0}  # fmt: skip
+    path.write_text(json.dumps(facts))
+    return str(path)
+
+
 def test_evaluate_page(files: dict[str, Path], tmp_path: Path) -> None:
     values = [entry(tmp_path, "one", [3, 10.5, 4]), entry(tmp_path, "two", [5, 9.25, 4])]
+    values.append(entry(tmp_path, "other", [5, 12, 4]))
     values.append({**values[0], "volume": "unlabelled", "split": "predict", "scores": None})
-    found = run_page("evaluate", {"segmentations": values}, tmp_path / "report" / "e.html")
-    assert len(found.pictures) == 6
+    lora = {"kind": "fgnet", "attention": "none", "sam2": {"mode": "lora", "weights": "random"}}
+    models = {
+        "one": record(tmp_path / "1.json", 1_230_000, seed=1),
+        "two": record(tmp_path / "2.json", 1_230_000, seed=2),
+        "other": record(tmp_path / "3.json", 9_870_000, network=lora, offsets="pea"),
+    }
+    parameters = {"segmentations": values, "models": models}
+    found = run_page("evaluate", parameters, tmp_path / "report" / "e.html")
+    assert len(found.pictures) == 9
     assert found.source.count("<strong>9.2500</strong>") == 2  # against ids and components
     assert "unlabelled" not in found.source
+    rows = [
+        re.findall(r"<td[^>]*>(.*?)</td>", row)
+        for row in re.findall(r"<tr>(.*?)</tr>", found.source.split("Models", 1)[1], re.DOTALL)
+    ]
+    # models that differ in the seed alone share a row
+    assert rows[1][0] == "one, two" and rows[1][3:6] == ["fgnet", "large, frozen", "gate"]
+    assert rows[1][9:] == [
+        "9.8750 ± 0.8839", "0.0000 ± 0.0000", "9.8750 ± 0.8839", "0.0997 ± 0.0089",
+        "1.23 M", "0.50 M", "100", "90.0 s",
+    ]  # fmt: skip
+    assert rows[2][:1] + rows[2][4:8] == ["other", "large, random, LoRA 8", "-", "dual", "12"]
 
 
 def test_provenance_page(files: dict[str, Path], tmp_path: Path) -> None:
@@ -296,7 +345,7 @@ def test_a_page_that_fails_leaves_its_notebook_and_no_page(
 
 
 def test_unknown_parameters_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="unknown parameter 'modle'; it knows history, model"):
+    with pytest.raises(InputError, match="unknown parameter 'modle'; it knows augmentations, hi"):
         page.run(
             NOTEBOOKS / "train.ipynb", '{"modle": 1}', tmp_path, tmp_path / "l", tmp_path / "o"
         )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -163,14 +164,42 @@ def test_bad_input_stops_it_with_a_sentence(
     assert not (tmp_path / "results/download/whole.h5").exists() or "train.crop" in words
 
 
-@pytest.mark.parametrize("name", ["cremi", "ac3ac4", "fib25"])
+@pytest.mark.slow
+def test_the_ablation_gives_a_row_for_every_switch(tmp_path: Path) -> None:
+    """config/ablation.yaml with tiny volumes and two steps; all else as it is shipped."""
+    config = yaml.safe_load((ROOT / "config/ablation.yaml").read_text())
+    del config["volumes"]["phantom_validation"]
+    config["evaluate"] = {"threshold": 0.5}
+    for split, depth in (("train", 10), ("test", 6)):
+        phantom = {"shape": [depth, 64, 64], "seed": depth, "calibre": 160}
+        config["volumes"][f"phantom_{split}"]["phantom"] = phantom
+    config["train"] |= {"steps": 2, "crop": [6, 64, 64], "max_minutes": None, "validation_crops": 1}
+    config["train"]["models"]["mala"]["network"]["filters"] = [3, 6, 12, 24]
+    page = "results/report/evaluate.html"
+    status, text = snakemake(tmp_path, config, page)
+    assert status == 0, text
+    table = (tmp_path / page).read_text().split("Models", 1)[1]
+    rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)[1:]
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in rows]
+    found = {cell[0]: cell for cell in cells if cell and "." in cell[-5]}
+    assert set(found) >= set(config["train"]["models"])
+    # what the rows say is what their networks were: parameters, and how many of them are trained
+    size = {name: (float(row[-4][:-2]), float(row[-3][:-2])) for name, row in found.items()}
+    assert size["without_sam2"][0] < 1 < 26 < size["fgnet"][0]
+    assert size["fgnet"][1] < 1.5 < size["last_blocks"][1] < 20 < size["finetuned"][1]
+    assert size["fgnet"][1] < size["lora"][1] < 2
+    assert size["single_decoder"][0] < size["fgnet"][0] < size["cross"][0]
+    assert size["superhuman"] == (1.48, 1.48)
+
+
+@pytest.mark.parametrize("name", ["cremi", "ac3ac4", "fib25", "ablation"])
 def test_shipped_configs_plan_their_whole_run(tmp_path: Path, name: str) -> None:
     config = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
     status, text = snakemake(tmp_path, config, "--dry-run")
     assert status == 0, text
     expected = {"download", "normalize", "train", "infer_shard", "infer", "agglomerate",
                 "evaluate", "evaluate_threshold", "report", "report_train"}  # fmt: skip
-    if name != "fib25":
+    if name in ("cremi", "ac3ac4"):
         expected |= {"download_sam2"}
     assert expected <= planned(text)
     jobs = json.dumps(sorted(planned(text)))

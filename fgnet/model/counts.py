@@ -1,5 +1,6 @@
 """What a network costs, counted: parameters and floating-point operations of each part."""
 
+import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,6 +35,9 @@ def parameters(module: nn.Module) -> tuple[int, int]:
 def parts(network: nn.Module, crop: tuple[int, int, int]) -> list[Part]:
     """The network's parts, with SAM2's encoder apart from what reduces its maps; then the whole.
 
+    Operations are counted on shapes alone (torch's device "meta"): nothing is computed, and
+    kernels of a processor that hide their operations from the counter are not used.
+
     Args:
         crop: (z, y, x) in voxels.
     """
@@ -43,7 +47,7 @@ def parts(network: nn.Module, crop: tuple[int, int, int]) -> list[Part]:
         names[where : where + 1] = ["sam2.encoder", "sam2.reduce"]
     counter: Any = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
-        network(torch.zeros(1, 1, *crop, device=next(network.parameters()).device))
+        copy.deepcopy(network).to("meta")(torch.zeros(1, 1, *crop, device="meta"))
     root = type(network).__name__
     counts = {key: sum(each.values()) for key, each in counter.get_flop_counts().items()}
     found = []

@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 from fgnet import command
-from fgnet.report import index, page, provenance
+from fgnet.report import index, models, page, provenance, sheet
 from fgnet.settings.report import Report
 
-# provenance is imported for the notebooks alone, and here so that the code's fingerprint has it
-__all__ = ["provenance"]
+# imported for the notebooks alone, and here so that the code's fingerprint has them
+__all__ = ["models", "provenance", "sheet"]
 
 
 def run_page(notebook: Path, parameters: str, index: Path, executed: Path, output: Path) -> None:

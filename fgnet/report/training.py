@@ -14,8 +14,8 @@ from fgnet.errors import InputError
 from fgnet.report import html
 from fgnet.report.curves import LINES, binned, chart
 
-COLUMNS = ("step", "seconds", "loss", "loss_refined", "loss_coarse", "validation_loss",
-           "learning_rate")  # fmt: skip
+COLUMNS = ("step", "seconds", "loss", "loss_refined", "loss_coarse", "learning_rate",
+           "validation_loss", "validation_voi", "validation_arand")  # fmt: skip
 Column = list[tuple[float, float]]
 History = dict[str, Column]
 
@@ -48,6 +48,9 @@ def show(history_file: Path) -> html.Html:
     if validation := history["validation_loss"]:
         step, lowest = min(validation, key=lambda point: point[1])
         facts += f"; lowest validation loss {lowest:.4g} at step {step:,.0f}"
+    if voi := history["validation_voi"]:
+        step, lowest = min(voi, key=lambda point: point[1])
+        facts += f"; lowest VOI of the validation block {lowest:.4g} at step {step:,.0f}"
     figures = [
         chart(partial(losses, history=history), "Loss over steps", "Loss"),
         chart(
@@ -61,6 +64,15 @@ def show(history_file: Path) -> html.Html:
             "Throughput",
         ),
     ]
+    if history["validation_voi"]:
+        figures.insert(
+            1,
+            chart(
+                partial(neurons, history=history),
+                "VOI and ARAND of the validation block over steps",
+                "Neurons of the validation block",
+            ),
+        )
     return html.join([html.tag("p", facts + "."), html.grid(figures, "22rem")])
 
 
@@ -77,6 +89,18 @@ def losses(axes: Axes, history: History) -> None:
         x, y = zip(*history["validation_loss"], strict=True)
         axes.plot(x, y, "o-", ms=4, label="validation", color=LINES[1])
     axes.set(xlabel="step", ylabel="loss")
+    axes.set_ylim(bottom=0)
+
+
+def neurons(axes: Axes, history: History) -> None:
+    """Draw VOI and ARAND of the validation block."""
+    for name, label, colour in (
+        ("validation_voi", "VOI (bits)", LINES[0]),
+        ("validation_arand", "ARAND", LINES[5]),
+    ):
+        x, y = zip(*history[name], strict=True)
+        axes.plot(x, y, "o-", ms=4, label=label, color=colour)
+    axes.set(xlabel="step", ylabel="VOI, ARAND")
     axes.set_ylim(bottom=0)
 
 

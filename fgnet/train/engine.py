@@ -78,6 +78,8 @@ class Engine:
                 state.seconds += time.monotonic() - start
                 if state.step % every == 0 or self.progress() >= 1:
                     diary.tell(self.record(row), state, self.progress())
+                else:
+                    diary.murmur({"step": state.step, **row}, state, self.progress())
                 late = time.monotonic() - last_save > settings.save_seconds
                 stop, late = self.agreed(request, late)
                 if late or stop:

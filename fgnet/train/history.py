@@ -4,12 +4,14 @@ import csv
 import logging
 import shutil
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tqdm import tqdm
 
+from fgnet.progress import SECONDS_BETWEEN_LINES
 from fgnet.train.state import Row, State
 from fgnet.volume import whole_or_nothing
 
@@ -37,6 +39,7 @@ class Diary:
 
     def __init__(self, folder: Path, state: State, aloud: bool) -> None:
         self.aloud = aloud
+        self.told = time.monotonic()
         if not aloud:
             return
         # slow to import, and needed while training alone
@@ -61,10 +64,16 @@ class Diary:
         self.bar.close()
         self.board.close()
 
+    def murmur(self, row: Row, state: State, progress: float) -> None:
+        """A step between the rows of the history: told when nothing was for a while."""
+        if time.monotonic() - self.told > SECONDS_BETWEEN_LINES:
+            self.tell(row, state, progress)
+
     def tell(self, row: Row, state: State, progress: float) -> None:
         """One row of the history."""
         if not self.aloud:
             return
+        self.told = time.monotonic()
         step = int(row["step"] or 0)
         values = {k: v for k, v in row.items() if v is not None and k not in ("step", "seconds")}
         for name, value in values.items():

@@ -150,6 +150,13 @@ def train_pages():
     return [f"results/report/train/{model}.html" for model in CONFIG.train.models]
 
 
+def model_records():
+    """What each model's training noted of itself."""
+    return {
+        model: f"results/train/{model}/made_by.json" for model in CONFIG.train.models
+    }
+
+
 def made_files():
     """Files that hold a record of what made them, for the provenance page."""
     wholes = {
@@ -161,7 +168,7 @@ def made_files():
         for w in sorted(wholes)
         for stage in ("download", "normalize")
     ]
-    made += [f"results/train/{model}/made_by.json" for model in CONFIG.train.models]
+    made += model_records().values()
     for m, a, v in segmentations("validation", "test", "predict"):
         made += [f"results/infer/{m}/{v}.h5", f"results/agglomerate/{m}/{a}/{v}.h5"]
     return list(dict.fromkeys(made + scored() + thresholds()))
@@ -172,6 +179,7 @@ def train_parameters(wildcards):
         {
             "model": wildcards.model,
             "history": f"results/train/{wildcards.model}/history.csv",
+            "augmentations": f"results/train/{wildcards.model}/augmentations.h5",
             "settings": json.loads(model_settings(wildcards)),
         },
         sort_keys=True,
@@ -218,7 +226,9 @@ def score_list():
 
 
 def evaluate_parameters(wildcards):
-    return json.dumps({"segmentations": score_list()}, sort_keys=True)
+    return json.dumps(
+        {"segmentations": score_list(), "models": model_records()}, sort_keys=True
+    )
 
 
 def provenance_parameters(wildcards):

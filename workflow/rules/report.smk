@@ -1,6 +1,7 @@
 rule report_train:
     input:
         history="results/train/{model}/history.csv",
+        augmentations="results/train/{model}/augmentations.h5",
         notebook=notebook("train"),
     output:
         page=report(
@@ -62,6 +63,7 @@ rule report_evaluate:
     input:
         scores=scored(),
         thresholds=thresholds(),
+        models=model_records().values(),
         notebook=notebook("evaluate"),
     output:
         page=report(

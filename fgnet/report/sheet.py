@@ -1,0 +1,58 @@
+"""Every augmentation of a training as pictures: before, after, and the labels that moved along."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fgnet import volume
+from fgnet.report import colours, html
+from fgnet.report.slices import encode
+
+GAP = 4  # voxels between pictures
+LEAST = 24  # rows that a strip across sections is stretched to
+
+
+def show(path: Path) -> html.Html:
+    """A figure for each augmentation of a ``results/train/MODEL/augmentations.h5``."""
+    with volume.opened(path) as file:
+        figures = []
+        for name in sorted(file):
+            group = {key: data[:] for key, data in file[name].items()}
+            words = name[3:].replace("_", " ")
+            picture = encode(composed(group))
+            alt = f"Augmentation {words}: before, after, with labels; below across sections"
+            figures.append(html.figure(html.image(*picture, alt), words))
+    if not figures:
+        return html.tag("p", "The model was taken as it is, so no crop was drawn.")
+    return html.grid(figures, "22rem")
+
+
+def composed(group: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.uint8]:
+    """Before, after and painted labels side by side; below them the same across sections."""
+    rows = []
+    for end in ("", "_xz"):
+        before, after, labels = (group[f"{key}{end}"] for key in ("before", "raw", "labels"))
+        names = colours.assign([labels])
+        panels = [as_rgb(before), as_rgb(after), colours.paint(labels, names, after, 0.5)]
+        if end:
+            # thick sections get rows enough to be seen
+            times = -(-LEAST // len(labels))
+            panels = [np.repeat(panel, times, axis=0) for panel in panels]
+        rows.append(beside(panels, axis=1))
+    return beside(rows, axis=0)
+
+
+def as_rgb(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """(y, x) -> (y, x, 3)."""
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def beside(panels: list[npt.NDArray[np.uint8]], axis: int) -> npt.NDArray[np.uint8]:
+    """Pictures (y, x, 3) along an axis with white between them."""
+    shape = list(panels[0].shape)
+    shape[axis] = GAP
+    white = np.full(shape, 255, np.uint8)
+    parts = [part for panel in panels for part in (panel, white)]
+    return np.concatenate(parts[:-1], axis=axis)
