@@ -22,7 +22,8 @@ from fgnet.train.processes import Processes
 from fgnet.train.state import Row, Saved, State, Weights
 
 LOG = logging.getLogger(__name__)
-LINES = 20  # of history and log in a training, at least
+LINES = 20  # of the history of a training, at least
+OFTEN = 20  # steps between them where the number of steps is not known
 SETTLE = 100  # steps before the loss can be said to explode
 MEMORY = 0.98  # of the running mean of the loss
 
@@ -61,7 +62,8 @@ class Engine:
         parallel = self.group.parallel(self.network, self.device)
         if settings.compile:
             parallel = torch.compile(parallel)  # type: ignore[assignment]
-        every = max(1, min(settings.validate_every, math.ceil(settings.steps / LINES)))
+        rows = OFTEN if settings.max_minutes else math.ceil(settings.steps / LINES)
+        every = max(1, min(settings.validate_every, rows))
         last_save = time.monotonic()
         steps = loader.Steps(self.training, settings.batch, self.passes)
         workers = self.workers if self.progress() < 1 else 0
