@@ -30,4 +30,4 @@ rule train:
         " --sam2 {input.sam2:q} --boxes {params.boxes:q} --settings {params.settings:q}"
         " --output {output.checkpoint:q} --last {output.last:q} --history {output.history:q}"
         " --made-by {output.made_by:q} --augmentations {output.augmentations:q}"
-        " --threads {threads} --processes {resources.gpu} 2>&1 | tee {log:q}"
+        " --threads {threads} --processes {resources.gpu} 2>&1 | tee -i {log:q}"
