@@ -191,6 +191,8 @@ def test_a_crop_depends_on_seed_and_number_alone(flat: Path) -> None:
         assert (a == b).all()
     assert not np.array_equal(one.cut(5).raw, one.cut(6).raw)
     assert not np.array_equal(one.cut(5).raw, crops(flat, seed=1).cut(5).raw)
+    held_back = [crops(flat, augmented=False, seed=seed).cut(5).raw for seed in (1, 2)]
+    assert np.array_equal(*held_back)
 
 
 def test_nothing_is_known_where_the_mask_or_the_volume_ends(flat: Path) -> None:

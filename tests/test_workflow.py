@@ -173,7 +173,9 @@ def test_the_ablation_gives_a_row_for_every_switch(tmp_path: Path) -> None:
     for split, depth in (("train", 10), ("test", 6)):
         phantom = {"shape": [depth, 64, 64], "seed": depth, "calibre": 160}
         config["volumes"][f"phantom_{split}"]["phantom"] = phantom
-    config["train"] |= {"steps": 2, "crop": [6, 64, 64], "max_minutes": None, "validation_crops": 1}
+    # torch's bfloat16 on a CPU cannot be trusted on grids as small as these (docs/train.md)
+    config["train"] |= {"steps": 2, "crop": [6, 64, 64], "max_minutes": None,
+                        "validation_crops": 1, "precision": "float32"}  # fmt: skip
     config["train"]["models"]["mala"]["network"]["filters"] = [3, 6, 12, 24]
     page = "results/report/evaluate.html"
     status, text = snakemake(tmp_path, config, page)

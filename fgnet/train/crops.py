@@ -102,6 +102,8 @@ class Cut:
 class Crops:
     """Crop number k, the same whenever it is asked for: place and changes come from (seed, k).
 
+    Crops that are not augmented are those of validations, and the same for every seed.
+
     Volumes are drawn in proportion to the number of places that a crop fits; a crop with too few
     labels is drawn again.
     """
@@ -132,8 +134,9 @@ class Crops:
 
     def cut(self, index: int) -> Cut:
         """Crop number ``index``. Raises InputError when hardly any place has labels."""
-        # validation crops have a stream of their own
-        random = np.random.default_rng((self.settings.seed, int(self.augmented), index))
+        # validation crops are the same for every seed, so that losses can be compared
+        stream = (self.settings.seed, 1) if self.augmented else (0, 0)
+        random = np.random.default_rng((*stream, index))
         for _ in range(TRIES):
             cut = self.draw(random)
             if (cut.valid & (cut.labels > 0)).mean() >= self.settings.labelled:
