@@ -8,8 +8,8 @@ for a GPU; ``--small`` is for a CPU.
 
 import argparse
 import gc
+import math
 import os
-import resource
 import statistics
 import tempfile
 import time
@@ -75,7 +75,7 @@ def matmul_peak(device: torch.device, dtype: torch.dtype) -> float:
 def measure(
     settings: Settings, model: Model, device: torch.device, steps: int
 ) -> tuple[float, float, float]:
-    """Seconds a step (median), operations of a step, peak memory in GB; data lie ready."""
+    """Seconds a step (median), operations of a step, peak GB of a GPU; data lie ready."""
     torch.manual_seed(0)
     network = build(settings, len(model.offsets)).to(device).train()
     optimizer = optimization.optimizer(network, model)
@@ -91,12 +91,10 @@ def measure(
         loss.backward()  # type: ignore[union-attr]
         optimizer.step()
 
-    counter = FlopCounterMode(display=False)
-    with counter:
-        step()
+    step()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    times = []
+    times, memory = [], math.nan
     for _ in range(steps):
         synchronize(device)
         start = time.perf_counter()
@@ -105,9 +103,17 @@ def measure(
         times.append(time.perf_counter() - start)
     if device.type == "cuda":
         memory = torch.cuda.max_memory_allocated() / 1e9
-    else:
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    return statistics.median(times), float(counter.get_total_flops()), memory
+    return statistics.median(times), operations(settings, model), memory
+
+
+def operations(settings: Settings, model: Model) -> float:
+    """Floating-point operations of a step, forward and backward, counted on shapes alone."""
+    network = build(settings, len(model.offsets)).to("meta").train()
+    counter: Any = FlopCounterMode(display=False)
+    with counter:
+        maps = network(torch.zeros(model.batch, 1, *model.crop, device="meta"))
+        sum(m.sum() for m in maps.values()).backward()
+    return float(counter.get_total_flops())
 
 
 def waiting(model: Model, device: torch.device, workers: int, steps: int) -> tuple[float, float]:
@@ -164,7 +170,9 @@ def main() -> None:
     print(f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}, bfloat16; batch "
           f"{model.batch}, crop {' x '.join(map(str, model.crop))}; matrix product {peak:.2f} "
           "TFLOP/s\n")  # fmt: skip
-    print("| network | steps/s | crops/s | TFLOP a step | TFLOP/s | of the product | peak GB |")
+    print(
+        "| network | steps/s | crops/s | TFLOP a step | TFLOP/s | of the product | GPU, peak GB |"
+    )
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for label, settings in networks(given.small).items():
         seconds, flops, memory = measure(settings, model, device, steps)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,8 @@ def engine(folder: Path, data: Path, **changes: Any) -> Engine:
         for held_back in (False, True)
     ]
     network = build(settings.network, len(settings.offsets))
-    return Engine(network, settings, *crops, Saved(folder / "s.pt", "key"), Processes(), 0)
+    device = torch.device("cpu")
+    return Engine(network, settings, *crops, Saved(folder / "s.pt", "key"), Processes(), device, 0)
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
@@ -143,6 +145,7 @@ def test_another_training_starts_afresh_and_says_so(
         assert train(tmp_path, volume_file, **{"save_seconds": 1e-6, **changes}) == 0
         assert words in caplog.text
     torch.save({}, tmp_path / "saved.pt")
+    assert train(tmp_path, volume_file) == 0
     (tmp_path / "saved.pt").write_bytes(b"no state")
     assert train(tmp_path, volume_file) == 0
     assert "cannot be read" in caplog.text
@@ -243,7 +246,7 @@ def test_an_exploding_loss_stops_it_with_the_place(tmp_path: Path, volume_file: 
         text = str(error.value)
         assert "at step 200" in text and text.count("v.h5, z ") == 2 and "nothing had been" in text
     one.save()
-    with pytest.raises(InputError, match=r"state of an earlier step is in '.*s\.pt'"):
+    with pytest.raises(InputError, match=r"state of an earlier step stays in '.*s\.pt'"):
         one.check({"loss": math.inf, "gradient": 1.0})
 
 
@@ -287,6 +290,29 @@ def test_what_it_leaves_behind(tmp_path: Path, volume_file: Path) -> None:
     assert checkpoint.load(again / "c.pt").step == found.step
 
 
+def test_validations_come_when_they_are_due(tmp_path: Path, volume_file: Path) -> None:
+    assert train(tmp_path, volume_file, steps=60, validate_every=7) == 0
+    rows = list(csv.DictReader((tmp_path / "h.csv").open()))
+    validated = [int(row["step"]) for row in rows if row["validation_loss"]]
+    assert validated == [7, 14, 21, 28, 35, 42, 49, 56, 60]
+    assert [int(row["step"]) for row in rows if int(row["step"]) % 3 == 0] == list(range(3, 61, 3))
+
+
+def test_several_processes_save_however_often_they_are_told_to_stop(
+    tmp_path: Path, volume_file: Path
+) -> None:
+    changes = {"batch": 2, "steps": 20000}
+    process = started(tmp_path, volume_file, "--processes", "2", **changes)
+    while not (tmp_path / "tensorboard").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGTERM)  # torchrun then tells its workers once more
+    _, text = process.communicate(timeout=120)
+    assert process.returncode != 0 and "SIGTERM at step" in text, text
+    state = torch.load(tmp_path / "saved.pt", weights_only=True)["state"]
+    assert 0 < state["step"] < 20000
+
+
 def test_a_time_limit_ends_the_training_and_its_schedule(tmp_path: Path, volume_file: Path) -> None:
     assert train(tmp_path, volume_file, steps=10**6, max_minutes=0.02, schedule="cosine") == 0
     last = list(csv.DictReader((tmp_path / "h.csv").open()))[-1]
@@ -302,6 +328,18 @@ def test_patience_ends_a_training_that_gets_no_better(
     # a first best at step 2, then nothing new at 4 and 6
     assert checkpoint.load(tmp_path / "l.pt").step == 6
     assert checkpoint.load(tmp_path / "c.pt").step == 2
+
+
+def test_what_cannot_be_measured_is_told_at_once(tmp_path: Path, volume_file: Path) -> None:
+    for changes in ({"patience": 3}, {"best_by": "voi"}):
+        with pytest.raises(InputError, match=f"train.{next(iter(changes))}: there is no valid"):
+            validation.check(None, Model.checked({**SETTINGS, **changes}))
+    settings = Model.checked({**SETTINGS, "best_by": "arand"})
+    place = region(volume_file, Box.checked({}), settings, True)
+    block = validation.block(place, settings)
+    validation.check(block, settings)
+    with pytest.raises(InputError, match="arand cannot be measured"):
+        validation.check(replace(block, labels=0 * block.labels), settings)
 
 
 def test_a_block_is_segmented_and_scored(tmp_path: Path, volume_file: Path) -> None:
@@ -341,7 +379,7 @@ def test_all_twelve_are_learnt(tmp_path: Path, volume_file: Path) -> None:
     _, target, known = one.training[0]
     assert target.shape == known.shape == (12, 4, 32, 32)
     assert not known[5].any() and known[11, :, :, 27:].any()  # 4 sections hold no edge of 4
-    assert math.isfinite(float(one.losses(one.network, one.training.batch([0]))["loss"]))
+    assert one.losses(one.network, one.training.batch([0]))["loss"].isfinite()
 
 
 @pytest.mark.slow
@@ -360,23 +398,32 @@ def test_a_compiled_network_trains_alike(tmp_path: Path, volume_file: Path) -> N
         ({"step": 1}, ["step", "unknown key", "'steps'"]),
         ({"batch": 3, "accumulate": 2}, ["accumulate", "2 passes", "batch of 3"]),
         ({"best_by": "voi", "offsets": [[0, 0, -3]]}, ["best_by", "nearest three"]),
-        ({"labelled": 1.0, "widen_borders": "none"}, []),
     ],
 )
 def test_mistakes_stop_it_at_once(
     tmp_path: Path, volume_file: Path, capsys: pytest.CaptureFixture[str],
     changes: dict[str, Any], words: list[str],
 ) -> None:  # fmt: skip
-    if not words:  # in a worker process, whose error must keep its sentence
-        with h5py.File(volume_file, "r+") as file:
-            file[volume.LABELS][:] = 0
-        words = ["error: train.labelled: 100 crops", "in a neuron"]
     assert train(tmp_path / "out", volume_file, **changes) == 2
     text = capsys.readouterr().err
     assert all(word in text for word in words), text
     assert "Traceback" not in text
     left = [p.name for p in (tmp_path / "out").glob("*")]
     assert set(left) <= {".saved.pt.lock", "tensorboard"}
+
+
+@pytest.mark.parametrize("unlabelled", [slice(0, 8), slice(8, 12)], ids=["train", "validation"])
+def test_boxes_without_labels_are_told_of_before_the_first_step(
+    tmp_path: Path, volume_file: Path, capsys: pytest.CaptureFixture[str], unlabelled: slice
+) -> None:
+    with h5py.File(volume_file, "r+") as file:
+        file[volume.LABELS][unlabelled] = 0
+    assert train(tmp_path / "out", volume_file) == 2
+    text = capsys.readouterr().err
+    # the training's crops are cut in a worker process, from which the sentence comes whole
+    assert "error: train.labelled: 100 crops in a row, the last at" in text, text
+    assert f"z {unlabelled.start}" in text or unlabelled.start == 0
+    assert "Traceback" not in text and not (tmp_path / "out/saved.pt").exists()
 
 
 def test_a_checkpoint_of_another_network_is_refused(

@@ -61,13 +61,14 @@ class Sam2(Section):
     )
     sections: Positive | None = Field(
         None,
-        description="Sections encoded at once; null: all of a batch. Fewer need less memory and "
-        "change no result.",
+        description="Sections encoded at once; null: all of a batch. Fewer need less memory, of a "
+        "trained encoder only together with recompute, and change no result.",
     )
     recompute: bool = Field(
         False,
-        description="Keep no activations of the encoder and compute them again for the gradient: "
-        "less memory, a third more time. Of use with a large trained encoder.",
+        description="Keep no activations of the encoder and compute them again for the gradient, "
+        "those of one group of sections at a time: less memory, more time. Of use with a large "
+        "trained encoder.",
     )
 
 

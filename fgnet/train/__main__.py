@@ -24,6 +24,7 @@ import torch
 from torch import nn
 
 from fgnet import checkpoint, command, volume
+from fgnet import device as devices
 from fgnet.errors import InputError
 from fgnet.fingerprint import fingerprint
 from fgnet.model.build import build, load_official
@@ -66,7 +67,7 @@ def run(
     held_back = regions(validation, places["validation"], model, held_back=True)
     normalize = agreed_normalization([r.path for r in training + held_back])
     inputs = [*volumes, *validation, *sam2]
-    key = training_key(settings, boxes, inputs)
+    key = training_key(settings, boxes, [volumes, validation, sam2])
     # not among the outputs, which Snakemake deletes when a job is killed
     saved = Saved(output.with_name("saved.pt"), key)
     with processes.joined() as group, only_writer(group, saved):
@@ -115,16 +116,16 @@ def prepared(
              total / 1e6, trained / 1e6)  # fmt: skip
     share = max(1, threads // group.world)
     torch.set_num_threads(share)
+    device = group.device(devices.choose(model.device))
+    # on a GPU the processor is free to cut crops; otherwise it has the network to work on
+    workers = max(1, share - 1) if device.type == "cuda" else 1
     engine = Engine(
         network, model, Crops(training, model, augmented=True),
-        Crops(held_back, model, augmented=False) if held_back else None, saved, group,
-        # on a GPU the processor is free to cut crops; otherwise it has the network to work on
-        workers=1,
+        Crops(held_back, model, augmented=False) if held_back else None, saved, group, device,
+        workers,
     )  # fmt: skip
-    if engine.device.type == "cuda":
-        engine.workers = max(1, share - 1)
     LOG.info("training on %s, %d processes of %d threads, on %s", training[0].path, group.world,
-             share, engine.device)  # fmt: skip
+             share, device)  # fmt: skip
     return engine
 
 
@@ -154,11 +155,11 @@ def agreed_normalization(paths: list[Path]) -> dict[str, Any]:
     return found or {}
 
 
-def training_key(settings: str, boxes: str, paths: list[Path]) -> str:
-    """What a saved state must agree with to be resumed: settings, code, data."""
-    parts = [settings, boxes, fingerprint("train")]
-    parts += [volume.sha256(path) for path in paths]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def training_key(settings: str, boxes: str, inputs: list[list[Path]]) -> str:
+    """What a saved state must agree with to be resumed: settings, code, data by their role."""
+    checksums = [[volume.sha256(path) for path in paths] for paths in inputs]
+    parts = json.dumps([settings, boxes, fingerprint("train"), checksums])
+    return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def take(given: Path, model: Model, output: Path, last: Path) -> None:

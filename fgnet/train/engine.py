@@ -5,7 +5,7 @@ import logging
 import math
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -33,16 +33,19 @@ class Engine:
 
     def __init__(
         self, network: nn.Module, settings: Model, training: Crops, held_back: Crops | None,
-        saved: Saved, group: Processes, workers: int,
+        saved: Saved, group: Processes, device: torch.device, workers: int,
     ) -> None:  # fmt: skip
         self.settings = settings
         self.group = group
-        self.device = group.device(devices.choose(settings.device))
-        self.network = network.to(self.device)
+        self.device = device
+        self.network = network.to(device)
         self.average = copy.deepcopy(self.network).requires_grad_(False) if settings.ema else None
         self.training = training
-        self.held_back = held_back
+        # cut now, so that a box without labels is told of before hours of training
+        mine = range(group.rank, settings.validation_crops, group.world)
+        self.held_back = [held_back.batch([index]) for index in mine] if held_back else None
         self.block = validation.block(held_back.regions[0], settings) if held_back else None
+        validation.check(self.block, settings)
         self.optimizer = optimization.optimizer(self.network, settings)
         self.trained = [p for p in self.network.parameters() if p.requires_grad]
         self.passes = group.share(settings.batch, settings.accumulate)
@@ -60,8 +63,7 @@ class Engine:
         self.resume()
         state, settings = self.state, self.settings
         parallel = self.group.parallel(self.network, self.device)
-        if settings.compile:
-            parallel = torch.compile(parallel)  # type: ignore[assignment]
+        forward = torch.compile(parallel) if settings.compile else parallel
         rows = OFTEN if settings.max_minutes else math.ceil(settings.steps / LINES)
         every = max(1, min(settings.validate_every, rows))
         last_save = time.monotonic()
@@ -75,10 +77,10 @@ class Engine:
         ):
             while (progress := self.progress()) < 1 and not self.patience_is_over():
                 start = time.monotonic()
-                row = self.step(parallel, feed.next(), progress)
+                row = self.step(parallel, forward, feed.next(), progress)
                 state.step += 1
                 state.seconds += time.monotonic() - start
-                if state.step % every == 0 or self.progress() >= 1:
+                if self.due() or state.step % every == 0:
                     diary.tell(self.record(row), state, self.progress())
                 else:
                     diary.murmur({"step": state.step, **row}, state, self.progress())
@@ -91,7 +93,7 @@ class Engine:
                     self.leave(stop)
             LOG.info("%.1f s of %.1f s were spent waiting for crops", feed.waited, state.seconds)
         if not state.best_weights:
-            self.keep(math.inf)
+            self.keep(math.inf)  # nothing was validated: the last weights are the best
         return state
 
     def agreed(self, request: Request, late: bool) -> tuple[int, bool]:
@@ -124,8 +126,20 @@ class Engine:
             LOG.info("no better %s in %d validations: done", self.settings.best_by, self.state.idle)
         return over
 
-    def step(self, parallel: nn.Module, batches: Sequence[Sample], progress: float) -> Row:
-        """One optimizer step on the batches of all passes; returns its losses."""
+    def due(self) -> bool:
+        """Whether it is time for a validation: every so many steps, and at the end."""
+        return self.state.step % self.settings.validate_every == 0 or self.progress() >= 1
+
+    def step(
+        self, parallel: nn.Module, forward: Callable[[Tensor], dict[str, Tensor]],
+        batches: Sequence[Sample], progress: float,
+    ) -> Row:  # fmt: skip
+        """One optimizer step on the batches of all passes; returns its losses.
+
+        Args:
+            parallel: the network, or what exchanges its gradients between processes.
+            forward: the same to call, perhaps compiled.
+        """
         settings = self.settings
         self.network.train()
         for group in self.optimizer.param_groups:
@@ -136,12 +150,12 @@ class Engine:
             if isinstance(parallel, nn.parallel.DistributedDataParallel):
                 # gradients are exchanged once a step
                 parallel.require_backward_grad_sync = number == len(batches)
-            losses = self.losses(parallel, batch)
+            losses = self.losses(forward, batch)
             (losses["loss"] / len(batches)).backward()  # type: ignore[no-untyped-call]
             for name, loss in losses.items():
-                row[name] = (row.get(name) or 0.0) + float(loss.detach()) / len(batches)
+                row[name] = row.get(name, 0.0) + float(loss.detach()) / len(batches)
         norm = nn.utils.clip_grad_norm_(self.trained, settings.clip or math.inf)
-        means = self.group.mean([value or 0.0 for value in row.values()])
+        means = self.group.mean(list(row.values()))
         row = {**dict(zip(row, means, strict=True)), "gradient": float(norm)}
         self.check(row)
         self.optimizer.step()
@@ -152,7 +166,7 @@ class Engine:
     def check(self, row: Row) -> None:
         """Stop before weights are spoilt. Raises InputError that says where."""
         state, settings = self.state, self.settings
-        loss, gradient = row["loss"] or 0.0, row["gradient"] or 0.0
+        loss, gradient = row["loss"], row["gradient"]
         typical = loss if math.isnan(state.typical) else state.typical
         exploded = (
             settings.explode is not None
@@ -167,17 +181,20 @@ class Engine:
             self.training.cut(index).where for index in range(first, first + settings.batch)
         )
         kept = (
-            f"the state of an earlier step is in {str(self.saved.path)!r}"
+            f"the state of an earlier step stays in {str(self.saved.path)!r}, which a run with "
+            "the same settings goes on from, and meets the same crops again"
             if self.saved.path.is_file()
             else "nothing had been saved yet"
         )
         raise InputError(
             f"train: at step {state.step} the loss is {loss:.4g} (of late {typical:.4g}) and the "
-            f"gradient's norm {gradient:.4g}, at {crops}; {kept}; lower learning_rate, set clip "
-            "or warmup, or look at these crops"
+            f"gradient's norm {gradient:.4g}, at {crops}; {kept}. Look at these crops, or lower "
+            "learning_rate or set clip or warmup, and it starts afresh"
         )
 
-    def losses(self, network: nn.Module, sample: Sample) -> dict[str, Tensor]:
+    def losses(
+        self, network: Callable[[Tensor], dict[str, Tensor]], sample: Sample
+    ) -> dict[str, Tensor]:
         """Loss of a batch in total and for each affinity map."""
         raw, target, known = loader.on(self.device, sample)
         with devices.autocast(self.device, self.settings.precision):
@@ -193,10 +210,10 @@ class Engine:
 
     def record(self, row: Row) -> Row:
         """Add a row to the history; validate when it is time, and at the end."""
-        state, settings = self.state, self.settings
+        state = self.state
         row = {"step": state.step, "seconds": round(state.seconds, 2), **row}
         row["learning_rate"] = float(self.optimizer.param_groups[-1]["lr"])
-        if state.step % settings.validate_every == 0 or self.progress() >= 1:
+        if self.due():
             row |= self.validate()
         state.history.append(row)
         return row
@@ -212,10 +229,8 @@ class Engine:
             return {}
         group, count = self.group, self.settings.validation_crops
         network = self.smooth().eval()
-        mine = [
-            float(self.losses(network, self.held_back.batch([index]))["loss_refined"])
-            for index in range(group.rank, count, group.world)
-        ]
+        group.align(network)
+        mine = [float(self.losses(network, crop)["loss_refined"]) for crop in self.held_back]
         row: Row = {"validation_loss": group.mean([sum(mine)])[0] * group.world / count}
         score = None
         if group.first:
@@ -234,7 +249,8 @@ class Engine:
     def keep(self, rank: float) -> None:
         """Remember the present weights as the best."""
         self.state.best, self.state.best_step, self.state.idle = rank, self.state.step, 0
-        self.state.best_weights = weights(self.smooth())
+        if self.group.first:
+            self.state.best_weights = weights(self.smooth())
 
     def save(self) -> None:
         """Write the state that a killed training goes on from."""

@@ -28,7 +28,7 @@ def write(path: Path, rows: list[Row]) -> None:
     with whole_or_nothing(path) as partial, partial.open("w", newline="") as stream:
         table = csv.DictWriter(stream, COLUMNS, restval="")
         table.writeheader()
-        table.writerows({k: "" if v is None else v for k, v in row.items()} for row in rows)
+        table.writerows(rows)
 
 
 class Diary:
@@ -74,8 +74,8 @@ class Diary:
         if not self.aloud:
             return
         self.told = time.monotonic()
-        step = int(row["step"] or 0)
-        values = {k: v for k, v in row.items() if v is not None and k not in ("step", "seconds")}
+        step = int(row["step"])
+        values = {k: v for k, v in row.items() if k not in ("step", "seconds")}
         for name, value in values.items():
             self.board.add_scalar(name, value, step)
         left = state.seconds * (1 / max(progress, 1e-9) - 1)

@@ -1,5 +1,6 @@
 """SIGTERM and Ctrl-C ask a training to save and stop, instead of ending it."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +17,18 @@ class Request:
 
 @contextmanager
 def listening() -> Iterator[Request]:
-    """Take note of SIGTERM and SIGINT; a second one ends the process as it always would."""
+    """Take note of SIGTERM and SIGINT; a second one ends the process as it always would.
+
+    Not under torchrun: it passes on a signal that the process may have got already.
+    """
     request = Request()
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def note(number: int, _: FrameType | None) -> None:
         request.signal = number
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        if "RANK" not in os.environ:
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
     for number in before:
         signal.signal(number, note)

@@ -68,11 +68,11 @@ def feeding(steps: Steps, first: int, workers: int, pinned: bool) -> Iterator[Fe
         # the loader draws a seed, which must not come from the state that a resume restores
         generator=torch.Generator(),
     )
-    source = iter(loader)
+    feed = Feed(iter(loader))
     try:
-        yield Feed(source)
+        yield feed
     finally:
-        del source
+        feed.source = iter(())  # the loader's iterator ends its workers when nobody holds it
 
 
 def leave_signals_to_the_parent(_: int) -> None:

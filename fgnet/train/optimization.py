@@ -1,6 +1,7 @@
 """How weights move: optimizers with their presets, learning rates over time, the moving average."""
 
 import math
+from itertools import compress
 from typing import Any
 
 import torch
@@ -37,11 +38,16 @@ def rate(settings: Training, step: int, progress: float) -> float:
 
 @torch.no_grad()
 def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
-    """Move the average towards the network; the decay grows from 0.1 so that the start fades."""
+    """Move the average towards the network; the decay grows from 0.1 so that the start fades.
+
+    What is not trained is the same in both and stays.
+    """
     decay = min(decay, (1 + step) / (10 + step))
-    moving = average.state_dict()
-    for name, value in network.state_dict().items():
+    trained = [p.requires_grad for p in network.parameters()]
+    moving = [*compress(average.parameters(), trained), *average.buffers()]
+    values = [*compress(network.parameters(), trained), *network.buffers()]
+    for mean, value in zip(moving, values, strict=True):
         if value.is_floating_point():
-            moving[name].lerp_(value, 1 - decay)
+            mean.lerp_(value, 1 - decay)
         else:
-            moving[name].copy_(value)
+            mean.copy_(value)

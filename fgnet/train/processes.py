@@ -36,8 +36,20 @@ class Processes:
         return self.rank == 0
 
     def device(self, chosen: torch.device) -> torch.device:
-        """The GPU of this process, where a GPU was chosen."""
-        return torch.device("cuda", self.local) if chosen.type == "cuda" else chosen
+        """The GPU of this process, where a GPU was chosen; from then on its default one.
+
+        Raises:
+            InputError: there are fewer GPUs than processes.
+        """
+        if chosen.type != "cuda":
+            return chosen
+        if self.local >= torch.cuda.device_count():
+            raise InputError(
+                f"train: process {self.local} of this machine needs a GPU of its own, and there "
+                f"are {torch.cuda.device_count()}; start no more processes than GPUs"
+            )
+        torch.cuda.set_device(self.local)
+        return torch.device("cuda", self.local)
 
     def share(self, batch: int, accumulate: int) -> list[range]:
         """Which of a step's crops this process sees, pass by pass.
@@ -81,6 +93,12 @@ class Processes:
         distributed.all_reduce(shared)
         return [float(value) / self.world for value in shared]
 
+    def align(self, network: nn.Module) -> None:
+        """Give every process the first one's buffers, such as BatchNorm's statistics."""
+        if self.world > 1:
+            for buffer in network.buffers():
+                distributed.broadcast(buffer, 0)
+
     def any(self, here: bool) -> bool:
         """Whether it is so in any process."""
         return self.mean([float(here)])[0] > 0
@@ -95,12 +113,12 @@ def joined() -> Iterator[Processes]:
     # small numbers go over gloo on the CPU, gradients over nccl where they lie on GPUs
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     distributed.init_process_group(backend, timeout=PATIENCE)
-    try:
-        yield Processes(
-            distributed.get_rank(), distributed.get_world_size(), int(os.environ["LOCAL_RANK"])
-        )
-    finally:
-        distributed.destroy_process_group()
+    yield Processes(
+        distributed.get_rank(), distributed.get_world_size(), int(os.environ["LOCAL_RANK"])
+    )
+    # not after an error: leaving in order would wait for processes that are still exchanging
+    # gradients, while torchrun ends them once this one is gone
+    distributed.destroy_process_group()
 
 
 def become(count: int, arguments: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from fgnet.errors import InputError
 from fgnet.volume import whole_or_nothing
 
-Row = dict[str, float | None]
+Row = dict[str, float]
 Weights = dict[str, Tensor]
 
 
@@ -52,9 +52,9 @@ class Saved:
 
     def write(self, values: dict[str, Any]) -> None:
         """Replace the file."""
-        random: dict[str, Any] = {"cpu": torch.get_rng_state()}
+        random = {"cpu": torch.get_rng_state()}
         if torch.cuda.is_available():
-            random["cuda"] = torch.cuda.get_rng_state_all()
+            random["cuda"] = torch.cuda.get_rng_state()
         with whole_or_nothing(self.path) as partial:
             torch.save({"key": self.key, "random": random, **values}, partial)
 
@@ -66,11 +66,11 @@ class Saved:
             values = torch.load(self.path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises many kinds for a damaged file
             return f"the saved state cannot be read ({error})"
-        if values["key"] != self.key:
+        if values.get("key") != self.key:
             return "settings, code or data differ from the saved state"
         torch.set_rng_state(values["random"]["cpu"])
         if "cuda" in values["random"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(values["random"]["cuda"])
+            torch.cuda.set_rng_state(values["random"]["cuda"])
         found: dict[str, Any] = values
         return found
 
@@ -95,6 +95,8 @@ def alone(saved: Path) -> Iterator[None]:
             "its workflow; wait for it, or end it (ps aux | grep fgnet.train)"
         ) from error
     try:
+        for left in saved.parent.glob(f".{saved.name}.*.partial"):
+            left.unlink()  # of a writer that was killed
         yield
     finally:
         lock.release()

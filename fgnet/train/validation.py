@@ -17,6 +17,7 @@ from torch import nn
 from fgnet import device as devices
 from fgnet import metrics, volume
 from fgnet.affinities import NEAREST
+from fgnet.errors import InputError
 from fgnet.progress import silenced
 from fgnet.settings.train import Training
 from fgnet.train.crops import Region, within
@@ -49,6 +50,21 @@ def block(region: Region, settings: Training) -> Block:
         if volume.MASK in file:
             labels = np.where(file[volume.MASK][tuple(cut)] > 0, labels, 0)
     return Block(raw, labels, region.voxel_size)
+
+
+def check(block: Block | None, settings: Training) -> None:
+    """Raise InputError where a setting needs what validations cannot measure."""
+    asked = [key for key, on in (("best_by", settings.best_by != "loss"),
+                                 ("patience", settings.patience is not None)) if on]  # fmt: skip
+    if asked and block is None:
+        raise InputError(
+            f"train.{asked[0]}: there is no validation volume to measure on; give one that split"
+        )
+    if block is not None and settings.best_by != "loss" and not block.labels.any():
+        raise InputError(
+            f"train.best_by: {settings.best_by} cannot be measured, as the validation block holds "
+            "no labels; name another validation volume first, or change validation_block"
+        )
 
 
 @torch.no_grad()
