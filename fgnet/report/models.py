@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import compress
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -15,7 +16,6 @@ Facts = dict[str, Any]
 SWITCHES = ("network", "SAM2", "guidance", "decoders", "edges", "loss")
 SCORES = ("VOI split", "VOI merge", "VOI sum", "ARAND")
 COSTS = ("parameters", "trained", "steps", "training")
-HEADER = ("models", "volume", "agglomeration", *SWITCHES, *SCORES, *COSTS)
 NONE = "-"
 
 
@@ -32,7 +32,7 @@ def table(results: Sequence[Result], models: dict[str, Facts]) -> html.Html:
     """A row for every kind of model, test volume and agglomeration.
 
     Models that differ in their seed alone share a row, with the mean and the standard deviation
-    of their scores.
+    of their scores. A single test volume or agglomeration stands above the table.
     """
     groups: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
@@ -42,16 +42,21 @@ def table(results: Sequence[Result], models: dict[str, Facts]) -> html.Html:
             groups.setdefault((kind, entry.volume, entry.agglomeration), []).append(result)
     if not groups:
         return html.tag("p", "No test volume has ground truth, so models are not compared.")
+    places = [(volume, agglomeration) for _, volume, agglomeration in groups]
+    varies = [len(set(column)) > 1 for column in zip(*places, strict=True)]
+    header = ["models", *compress(("volume", "agglomeration"), varies), *SWITCHES, *SCORES, *COSTS]
     rows: list[list[html.Content]] = []
-    for (_, volume, agglomeration), group in groups.items():
+    for group, place in zip(groups.values(), places, strict=True):
         facts = [models[result.entry.model] for result in group]
         rows.append(
             [
-                ", ".join(result.entry.model for result in group), volume, agglomeration,
+                ", ".join(result.entry.model for result in group), *compress(place, varies),
                 *switches(facts[0]["made_by"]["settings"]), *scored(group), *costs(facts),
             ]
         )  # fmt: skip
-    return html.table(HEADER, rows, len(SCORES) + len(COSTS))
+    same = ", ".join(name for name, each in zip(places[0], varies, strict=True) if not each)
+    above = [html.tag("p", f"All of {same}.")] if same else []
+    return html.join([*above, html.table(header, rows, len(SCORES) + len(COSTS))])
 
 
 def recipe(facts: Facts) -> str:
@@ -93,7 +98,7 @@ def scored(group: Sequence[Result]) -> list[str]:
     """The scores against ids, as mean and, of several, standard deviation."""
     values = [(r.ids.voi_split, r.ids.voi_merge, r.ids.voi_sum, r.ids.arand) for r in group]
     return [
-        f"{mean(column):.4f}" + (f" ± {stdev(column):.4f}" if len(column) > 1 else "")
+        f"{mean(column):.3f}" + (f" ± {stdev(column):.3f}" if len(column) > 1 else "")
         for column in zip(*values, strict=True)
     ]
 
