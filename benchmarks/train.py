@@ -177,8 +177,9 @@ def main() -> None:
     for label, settings in networks(given.small).items():
         seconds, flops, memory = measure(settings, model, device, steps)
         speed = flops / seconds / 1e12
+        peak_gb = "-" if math.isnan(memory) else f"{memory:.1f}"
         print(f"| {label} | {1 / seconds:.2f} | {model.batch / seconds:.2f} | {flops / 1e12:.3f} | "
-              f"{speed:.2f} | {speed / peak:.0%} | {memory:.1f} |", flush=True)  # fmt: skip
+              f"{speed:.2f} | {speed / peak:.0%} | {peak_gb} |", flush=True)  # fmt: skip
         gc.collect()
         if device.type == "cuda":
             torch.cuda.empty_cache()

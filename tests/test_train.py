@@ -204,6 +204,24 @@ def test_a_frozen_encoder_costs_the_optimizer_nothing() -> None:
         assert all(id(p) not in encoder for p in found.param_groups[-1]["params"])
 
 
+def test_the_weight_of_the_coarse_map_reaches_its_decoder(
+    tmp_path: Path, volume_file: Path
+) -> None:
+    sam2 = {"size": "tiny", "weights": "random", "channels": 8}
+    network = {"kind": "fgnet", "sam2": sam2, "filters": [4, 4], "strides": [[1, 2, 2]]}
+    sizes = []
+    for weight in (0.0, 0.5, 1.0):
+        one = engine(tmp_path, volume_file, network=network, coarse_weight=weight, ema=0)
+        losses = one.losses(one.network, one.training.batch([0]))
+        assert losses["loss"].item() == pytest.approx(
+            (losses["loss_refined"] + weight * losses["loss_coarse"]).item()
+        )
+        losses["loss"].backward()
+        grads = [p.grad for p in one.network.get_submodule("coarse").parameters()]
+        sizes.append(sum(float(g.norm()) for g in grads if g is not None))
+    assert sizes[0] == 0 and sizes[2] == pytest.approx(2 * sizes[1], rel=1e-3)
+
+
 def test_the_fields_adam_is_what_it_says() -> None:
     settings = Model.checked({**SETTINGS, "optimizer": "adam", "weight_decay": 1e-6})
     found = optimization.optimizer(nn.Linear(1, 1), settings)

@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +25,20 @@ def snakemake(folder: Path, config: dict[str, Any], *options: str) -> tuple[int,
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config file.yaml"
     path.write_text(yaml.safe_dump(config, allow_unicode=True))
-    command = [
-        sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"),
-        "--directory", str(folder), "--configfile", str(path), "--cores", "2", *options,
-    ]  # fmt: skip
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment, cwd=folder
-    )
+        command(folder, path, *options), capture_output=True, text=True, check=False,
+        env=environment, cwd=folder,
+    )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
+
+
+def command(folder: Path, config: Path, *options: str) -> list[str]:
+    """What a user would type."""
+    return [
+        sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"),
+        "--directory", str(folder), "--configfile", str(config), "--cores", "2", *options,
+    ]  # fmt: skip
 
 
 def planned(text: str) -> set[str]:
@@ -162,6 +169,32 @@ def test_bad_input_stops_it_with_a_sentence(
     assert "Traceback" not in text
     assert not list(tmp_path.glob("results/train/*/*.pt"))
     assert not (tmp_path / "results/download/whole.h5").exists() or "train.crop" in words
+
+
+def test_a_training_outlives_its_workflow(tmp_path: Path) -> None:
+    """Snakemake deletes what a killed job leaves; the state to resume from is not among it."""
+    train = {"steps": 120, "save_seconds": 0.01, "validate_every": 120}
+    train["models"] = {"plain": {"network": {"kind": "superhuman", "filters": [4, 4],
+                                             "strides": [[1, 2, 2]]}}}  # fmt: skip
+    config = {**TINY, "train": {**TINY["train"], **train}}
+    target = "results/train/plain/checkpoint.pt"
+    snakemake(tmp_path, config, "results/normalize/train.h5", "results/normalize/validation.h5")
+    process = subprocess.Popen(
+        command(tmp_path, tmp_path / "config file.yaml", target), cwd=tmp_path,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    saved = tmp_path / "results/train/plain/saved.pt"
+    while not saved.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / target).exists()
+    assert snakemake(tmp_path, config, "--unlock")[0] == 0
+    status, text = snakemake(tmp_path, config, target)
+    assert status == 0, text
+    assert "training resumes at step" in (tmp_path / "results/logs/train/plain.log").read_text()
+    assert (tmp_path / target).exists() and not saved.exists()
 
 
 @pytest.mark.slow
