@@ -123,7 +123,7 @@ def test_a_model_takes_a_checkpoint_and_segments_without_labels(
     config = {
         "volumes": {
             "mein Würfel; $(touch x)": {
-                "source": {"file": str(raw), "raw": "em", "labels": None},
+                "source": str(raw),
                 "voxel_size": [30, 8, 8],
                 "split": "predict",
             }
@@ -146,11 +146,11 @@ def test_a_model_takes_a_checkpoint_and_segments_without_labels(
     [
         (changed(train={"stpes": 1}), ["train.stpes", "unknown key", "'steps'"]),
         (
-            changed(volumes={"whole": {"source": {"file": "missing.h5"}}}),
+            changed(volumes={"whole": {"source": "missing.h5"}}),
             ["'whole'", "missing.h5"],
         ),
         (
-            changed(volumes={"whole": {"source": {"file": "http://127.0.0.1:9/a.h5"}}},
+            changed(volumes={"whole": {"source": "http://127.0.0.1:9/a.h5"}},
                     download={"retries": 0}),
             ["'whole'", "http://127.0.0.1:9/a.h5"],
         ),

@@ -1,104 +1,115 @@
-"""Opening a volume that lies in HDF5 files."""
+"""Opening a layer that lies in an HDF5 file, or in the arrays of another container."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
+import numpy as np
 
 from fgnet import volume
-from fgnet.download.cache import Cache
-from fgnet.download.layers import Layer, Layers, Shape, part
+from fgnet.download.layers import CREMI, Layer, Role, Slices, guessed, oriented
 from fgnet.errors import InputError
-from fgnet.settings.volumes import Hdf5Source
-from fgnet.volume import Triple
+from fgnet.settings.sources import Labels, Source
+from fgnet.volume import Array, Triple
 
 
 @contextmanager
-def open_hdf5(source: Hdf5Source, cache: Cache, size: Triple | None) -> Iterator[Layers]:
-    """Fetch and open the file or files of a volume.
+def open_hdf5(path: Path, source: Source, role: Role) -> Iterator[Layer]:
+    """Open one dataset of a file.
 
-    Where labels cover a part of the image and say by their ``offset`` which, the volume is
-    that part.
-
-    Args:
-        size: voxel size in nm for a file that records none.
+    Voxel size and offset are taken from the attributes ``resolution`` and ``offset`` (nm, as
+    CREMI has them) or ``element_size_um``.
 
     Raises:
-        InputError: a file or dataset is missing or of the wrong axes or dtype, or labels and
-            raw do not fit together.
+        InputError: the file is no HDF5, or it has no dataset of that name, or several and none
+            has the name that CREMI gives this layer.
     """
-    with ExitStack() as stack:
-        path = cache.local(source.file, source.sha256, source.member)
-        file = stack.enter_context(opened(path, cache))
-        files = [path]
-        raw = volume.dataset(file, source.raw, "zyx", "uif")
-        recorded = volume.voxel_size(raw) if "resolution" in raw.attrs else None
-        if source.labels is None:
-            yield Layers(_layer(raw), None, recorded, volume.offset(raw), files=tuple(files))
-            return
-        if source.labels_file is not None:
-            path = cache.local(source.labels_file, source.labels_sha256, source.labels_member)
-            file = stack.enter_context(opened(path, cache))
-            files.append(path)
-        if source.labels not in file:
+    with volume.opened(path) as file:
+        name = source.dataset or default(volume.names(file), role, str(path))
+        if name not in file or not isinstance(file[name], h5py.Dataset):
             raise InputError(
-                f"{file.filename}: {source.labels}: no such dataset; the file holds "
-                f"{', '.join(volume.names(file))}; name one, or set labels: null for a volume "
-                "without labels"
+                f"{path}: {name}: no such dataset; the file holds "
+                f"{', '.join(volume.names(file)) or 'none'}: name one with `dataset`"
             )
-        labels = volume.dataset(file, source.labels, "zyx", "ui")
-        start = labelled_part(raw, labels, recorded or size)
-        offset = volume.offset(labels if "offset" in labels.attrs else raw)
-        yield Layers(
-            part(_layer(raw), start, labels.shape),
-            _layer(labels),
-            recorded,
-            offset,
-            files=tuple(files),
-        )
+        data = file[name]
+        where = f"{path}: {name}"
+        axes = source.axes or guessed(data.shape, where)
+        layer = oriented(where, data.shape, data.dtype, axes, lambda box: data[box])
+        table = source.mapping if isinstance(source, Labels) else None
+        if table is not None:
+            layer = mapped(layer, volume.dataset(file, table, "rc", "iu"))
+        yield recorded(layer, data.attrs)
 
 
-@contextmanager
-def opened(path: Path, cache: Cache) -> Iterator[h5py.File]:
-    """Open an HDF5 file; a fetched one that is none (an error page, say) is not kept."""
-    with ExitStack() as stack:
-        try:
-            file = stack.enter_context(volume.opened(path))
-        except InputError:
-            cache.forget(path)
-            raise
-        yield file
-
-
-def labelled_part(raw: h5py.Dataset, labels: h5py.Dataset, size: Triple | None) -> Shape:
-    """Voxel of the image at which labels begin, from the offsets; InputError if they do not fit."""
-    where = f"{labels.file.filename}: {labels.name} has the shape {labels.shape}, {raw.name}"
-    if "offset" not in labels.attrs or size is None:
-        if raw.shape != labels.shape:
-            raise InputError(
-                f"{where} has {raw.shape}; they must agree, or the labels carry an attribute "
-                "'offset' (nm) that says where they lie in an image of known voxel size"
-            )
-        return 0, 0, 0
-    steps = [
-        (inner - outer) / nm
-        for inner, outer, nm in zip(volume.offset(labels), volume.offset(raw), size, strict=True)
-    ]
-    z, y, x = (round(step) for step in steps)
-    inside = all(
-        low >= 0 and low + short <= long
-        for low, short, long in zip((z, y, x), labels.shape, raw.shape, strict=True)
+def default(names: Sequence[str], role: Role, where: str) -> str:
+    """The array that is meant where the config names none."""
+    if CREMI[role] in names:
+        return CREMI[role]
+    if len(names) == 1:
+        return names[0]
+    raise InputError(
+        f"{where} holds {', '.join(names) or 'no array'}; say with `dataset` which is the {role}"
     )
-    if not inside or any(abs(step - round(step)) > 0.05 for step in steps):
+
+
+def recorded(layer: Layer, attributes: Mapping[str, Any]) -> Layer:
+    """The layer with the voxel size and offset that its attributes record."""
+    size = triple(attributes, "resolution", layer.name)
+    if size is None:
+        micrometres = triple(attributes, "element_size_um", layer.name)
+        size = None if micrometres is None else scaled(micrometres, 1000.0)
+    return replace(layer, voxel_size=size, offset=triple(attributes, "offset", layer.name))
+
+
+def triple(attributes: Mapping[str, Any], key: str, name: str) -> Triple | None:
+    """Three numbers of an attribute, or None where there is no such attribute."""
+    if key not in attributes:
+        return None
+    values = np.ravel(attributes[key])
+    if len(values) != 3 or values.dtype.kind not in "uif" or not np.isfinite(values).all():
         raise InputError(
-            f"{where} has {raw.shape}, and by their offsets the labels begin at voxel "
-            f"{tuple(round(step, 2) for step in steps)} of it; correct the attribute 'offset' (nm)"
+            f"{name}: its attribute {key!r} is {attributes[key]!r}, needs three numbers along "
+            "z, y, x; correct it"
         )
+    z, y, x = (float(value) for value in values)
     return z, y, x
 
 
-def _layer(data: h5py.Dataset) -> Layer:
-    return Layer(
-        f"{data.file.filename}: {data.name}", data.shape, data.dtype, lambda box: data[box]
-    )
+def scaled(values: Triple, factor: float) -> Triple:
+    """Three numbers times a factor, without the noise of the product's last digits."""
+    z, y, x = (round(value * factor, 6) for value in values)
+    return z, y, x
+
+
+def mapped(layer: Layer, data: h5py.Dataset) -> Layer:
+    """The labels of a layer with the ids that a table gives them: id as stored, id of the body."""
+    stored, body = mapping(data)
+    small = layer.dtype.itemsize <= 4 and body.max(initial=0) < 2**32
+    dtype = np.dtype(np.uint32 if small else np.uint64)
+
+    def read(box: Slices) -> Array:
+        block = layer.read(box)
+        ids, inverse = np.unique(block, return_inverse=True)
+        bodies = ids.astype(np.uint64)
+        place = np.searchsorted(stored, bodies).clip(max=max(len(stored) - 1, 0))
+        if len(stored):
+            bodies = np.where(stored[place] == bodies, body[place], bodies)
+        return bodies.astype(dtype)[inverse].reshape(block.shape)
+
+    return replace(layer, dtype=dtype, read=read)
+
+
+def mapping(data: h5py.Dataset) -> tuple[Array, Array]:
+    """Stored ids, sorted, and the body of each, from a table of two columns or two rows."""
+    table = data[()]
+    if 2 not in table.shape:
+        raise InputError(
+            f"{data.file.filename}: {data.name}: has the shape {table.shape}; "
+            "a table of labels has two columns of whole numbers, stored id and body"
+        )
+    stored, body = (table.T if table.shape[1] == 2 else table).astype(np.uint64)
+    order = np.argsort(stored, kind="stable")
+    return stored[order], body[order]

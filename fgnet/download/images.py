@@ -1,80 +1,160 @@
-"""Opening a volume that lies as a series of images, with labels in an HDF5 file."""
+"""Opening a layer that lies as a series of images, one a section."""
 
 import functools
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import h5py
 import numpy as np
+import tifffile
 from PIL import Image
 
 from fgnet import volume
-from fgnet.download.cache import Cache
-from fgnet.download.hdf5 import opened
-from fgnet.download.layers import Layer, Layers, Shape, Slices
+from fgnet.download.cache import PROJECT, Cache
+from fgnet.download.layers import Layer, Shape, Slices
 from fgnet.errors import InputError
 from fgnet.progress import track
-from fgnet.settings.base import Box
-from fgnet.settings.volumes import RANGE, ImagesSource
+from fgnet.settings.sources import RANGE, Source, numbered
 from fgnet.volume import Array
 
 # a section of EM is larger than what Pillow takes for an attack
 Image.MAX_IMAGE_PIXELS = None
-DTYPES = {"L": np.uint8, "I;16": np.uint16, "I;16B": np.uint16, "I": np.int32, "F": np.float32}
+ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm")
+DTYPES = {"L": "u1", "P": "u1", "1": "u1", "I;16": "u2", "I;16B": "u2", "I": "i4", "F": "f4"}
+Kind = tuple[np.dtype[np.generic], int, int]
 
 
 @contextmanager
-def open_images(source: ImagesSource, cache: Cache, crop: Box) -> Iterator[Layers]:
-    """Fetch and open the sections that the crop needs, and the labels.
+def open_images(source: Source, cache: Cache) -> Iterator[Layer]:
+    """Open a folder, or the files of a pattern, in natural order.
+
+    Sections at an address are fetched when a box is prepared, those alone that it needs.
 
     Raises:
-        InputError: a file is missing, not in the list of checksums or different from it, a
-            section is no greyscale image or of another size, or labels and sections differ.
+        InputError: there are no sections, or one is missing, not in the list of checksums or
+            different from it, no greyscale image, or of another size or kind than the first.
     """
-    with ExitStack() as stack:
-        sums = checksums(cache.local(source.checksums)) if source.checksums else None
-        places = sections(source.images)
-        labels, files = None, []
-        if source.labels is not None:
-            files.append(cache.local(source.labels, _sum_of(source.labels, sums)))
-            file = stack.enter_context(opened(files[0], cache))
-            labels = volume.dataset(file, source.labels_dataset, "zyx", "ui")
-            if labels.shape[0] != len(places):
-                raise InputError(
-                    f"{labels.file.filename}: {labels.name} has {labels.shape[0]} sections and "
-                    f"{source.images!r} {len(places)}; correct the range in the pattern"
-                )
-        span = Box.checked({"z": crop.z}).slices((len(places), 1, 1), "crop")[0]
+    places = sections(source.path)
+    sums = checksums(listed(cache, source.checksums)) if source.checksums else None
+
+    def fetched(place: str) -> Path:
+        return cache.local(place, _sum_of(place, sums))
+
+    def prepare(box: Slices) -> tuple[Path, ...]:
+        wanted = places[box[0]]
         with ThreadPoolExecutor(cache.settings.connections) as pool:
-            wanted = places[span]
-            found = pool.map(lambda place: cache.local(place, _sum_of(place, sums)), wanted)
-            paths = list(track(found, f"fetch {source.images}", total=len(wanted)))
-        dtype, height, width = _one_kind(paths)
-        raw = _stack(paths, source.images, span.start, (len(places), height, width), dtype)
-        if labels is not None and labels.shape != raw.shape:
+            found = pool.map(fetched, wanted)
+            paths = tuple(track(found, f"fetch {source.path}", total=len(wanted)))
+        for path in paths:
+            _agrees(path, paths[0])
+        return paths
+
+    @functools.lru_cache(maxsize=volume.CHUNK[0])
+    def section(index: int) -> Array:
+        return pixels(fetched(places[index]))
+
+    def read(box: Slices) -> Array:
+        numbers = range(len(places))[box[0]]
+        return np.stack([section(number)[box[1], box[2]] for number in numbers])
+
+    if source.axes not in (None, "zyx"):
+        raise InputError(f"{source.path}: a series of images has the axes zyx, not {source.axes}")
+    if not source.path.startswith(("http://", "https://")):
+        for place in places:
+            _agrees(fetched(place), fetched(places[0]))
+    dtype, height, width = kind(fetched(places[0]))
+    shape: Shape = (len(places), height, width)
+    yield replace(Layer(source.path, shape, dtype, read), prepare=prepare)
+
+
+def sections(place: str) -> list[str]:
+    """The files of a folder, or of a pattern: em/*.png, or one range such as em.{00..99}.png.
+
+    In natural order: section 10 comes after section 9.
+    """
+    if RANGE.search(place):
+        return numbered(place)
+    folder = Path(place)
+    if folder.is_dir():
+        found = [path for path in folder.iterdir() if path.suffix.lower() in ENDINGS]
+        endings = {path.suffix.lower() for path in found}
+        if len(endings) > 1:
             raise InputError(
-                f"{labels.file.filename}: {labels.name} has the shape {labels.shape}, the images "
-                f"{source.images!r} have {raw.shape}; they must agree"
+                f"{place!r} holds images that end in {', '.join(sorted(endings))}; say with a "
+                f"pattern which are meant, such as {place.rstrip('/')}/*{min(endings)}"
             )
-        table = source.labels_mapping
-        yield Layers(
-            raw, None if labels is None else _labels(labels, table), files=(*files, *paths)
+    else:
+        found = list(folder.parent.glob(folder.name))
+    found = [path for path in found if not path.name.startswith(".")]
+    if not found:
+        raise InputError(
+            f"{place!r} names no images; sections end in {', '.join(ENDINGS)}: check the path"
+        )
+    return [str(path) for path in sorted(found, key=natural)]
+
+
+def natural(path: Path) -> list[tuple[int, str]]:
+    """What to sort names by so that numbers in them count as numbers."""
+    parts = re.split(r"(\d+)", path.name)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+
+
+def kind(path: Path) -> Kind:
+    """Dtype, height and width of an image, from its header."""
+    try:
+        if path.suffix.lower() in (".tif", ".tiff"):
+            with tifffile.TiffFile(path) as file:
+                page = file.pages[0]
+                if len(file.pages) > 1 or len(page.shape) != 2:
+                    raise InputError(
+                        f"{str(path)!r} has {len(file.pages)} pages of shape {page.shape}; a "
+                        "section is one grey image: give a file of many pages by its own name"
+                    )
+                return np.dtype(page.dtype), page.shape[0], page.shape[1]
+        with Image.open(path) as image:
+            mode, height, width = image.mode, image.height, image.width
+    except (OSError, ValueError, tifffile.TiffFileError) as error:
+        raise InputError(f"{str(path)!r} is no image ({error}); get it anew") from error
+    if mode not in DTYPES:
+        raise InputError(
+            f"{str(path)!r} has pixels of the kind {mode!r}; sections must be greyscale: convert it"
+        )
+    return np.dtype(DTYPES[mode]), height, width
+
+
+def _agrees(path: Path, first: Path) -> None:
+    if kind(path) != kind(first):
+        raise InputError(
+            f"{str(path)!r} is {_words(kind(path))}, {str(first)!r} is {_words(kind(first))}; all "
+            "sections must agree"
         )
 
 
-def sections(pattern: str) -> list[str]:
-    """The addresses of a pattern with one range, such as ``iso.{2600..2849}.png``."""
-    match = RANGE.search(pattern)
-    assert match is not None  # settings hold no other pattern
-    first, last = match.groups()
-    width = len(first) if first.startswith("0") else 0
-    return [
-        f"{pattern[: match.start()]}{number:0{width}d}{pattern[match.end() :]}"
-        for number in range(int(first), int(last) + 1)
-    ]
+def _words(kind: Kind) -> str:
+    return f"{kind[1]} x {kind[2]} {kind[0]}"
+
+
+def pixels(path: Path) -> Array:
+    """The image of a section, (y, x)."""
+    try:
+        if path.suffix.lower() in (".tif", ".tiff"):
+            return np.asarray(tifffile.imread(path))
+        with Image.open(path) as image:
+            return np.asarray(image).astype(DTYPES[image.mode], copy=False)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"{str(path)!r} cannot be read ({error}), it may be truncated; get it anew"
+        ) from error
+
+
+def listed(cache: Cache, place: str) -> Path:
+    """The list of checksums: at an address, where the run is, or beside the project."""
+    beside = PROJECT / place
+    return beside if not Path(place).is_file() and beside.is_file() else cache.local(place)
 
 
 def checksums(path: Path) -> dict[str, str]:
@@ -93,85 +173,10 @@ def checksums(path: Path) -> dict[str, str]:
     return sums
 
 
-def mapping(data: h5py.Dataset) -> tuple[Array, Array]:
-    """Stored ids, sorted, and the body of each, from a table of two columns or two rows."""
-    table = data[()]
-    if table.ndim != 2 or 2 not in table.shape or table.dtype.kind not in "iu":
-        raise InputError(
-            f"{data.file.filename}: {data.name}: has the shape {table.shape} and {table.dtype}; "
-            "a table of labels has two columns of whole numbers, stored id and body"
-        )
-    stored, body = (table.T if table.shape[1] == 2 else table).astype(np.uint64)
-    order = np.argsort(stored, kind="stable")
-    return stored[order], body[order]
-
-
-def _labels(data: h5py.Dataset, table: str | None) -> Layer:
-    name = f"{data.file.filename}: {data.name}"
-    if table is None:
-        return Layer(name, data.shape, data.dtype, lambda box: data[box])
-    stored, body = mapping(volume.dataset(data.file, table, "rc", "iu"))
-    small = data.dtype.itemsize <= 4 and body.max(initial=0) < 2**32
-    dtype = np.dtype(np.uint32 if small else np.uint64)
-
-    def read(box: Slices) -> Array:
-        ids, inverse = np.unique(data[box], return_inverse=True)
-        bodies = ids.astype(np.uint64)
-        place = np.searchsorted(stored, bodies).clip(max=max(len(stored) - 1, 0))
-        if len(stored):
-            bodies = np.where(stored[place] == bodies, body[place], bodies)
-        return bodies.astype(dtype)[inverse].reshape(tuple(c.stop - c.start for c in box))
-
-    return Layer(name, data.shape, dtype, read)
-
-
 def _sum_of(place: str, sums: dict[str, str] | None) -> str | None:
     if sums is None:
         return None
     name = unquote(urlsplit(place).path).rsplit("/", 1)[-1] if "://" in place else Path(place).name
     if name not in sums:
         raise InputError(f"the list of checksums has no line for {name!r}; add it")
-    return sums[name]
-
-
-def _one_kind(paths: Sequence[Path]) -> tuple[np.dtype[np.generic], int, int]:
-    """Dtype, height and width that all images share, from their headers."""
-    seen: dict[tuple[str, int, int], Path] = {}
-    for path in paths:
-        try:
-            with Image.open(path) as image:
-                seen.setdefault((image.mode, image.height, image.width), path)
-        except OSError as error:
-            raise InputError(f"{str(path)!r} is no image ({error}); get it anew") from error
-    (mode, height, width), path = next(iter(seen.items()))
-    if mode not in DTYPES:
-        raise InputError(
-            f"{str(path)!r} has the pixels {mode!r}; sections must be greyscale, convert them"
-        )
-    if len(seen) > 1:
-        other = list(seen.items())[1]
-        raise InputError(
-            f"{str(other[1])!r} is {other[0]} (kind, height, width), {str(path)!r} is "
-            f"{(mode, height, width)}; all sections must agree"
-        )
-    return np.dtype(DTYPES[mode]), height, width
-
-
-def _stack(
-    paths: Sequence[Path], name: str, first: int, shape: Shape, dtype: np.dtype[np.generic]
-) -> Layer:
-    @functools.lru_cache(maxsize=volume.CHUNK[0])
-    def section(index: int) -> Array:
-        try:
-            with Image.open(paths[index]) as image:
-                return np.asarray(image)
-        except OSError as error:
-            raise InputError(
-                f"{str(paths[index])!r} cannot be read ({error}), it may be truncated; get it anew"
-            ) from error
-
-    def read(box: Slices) -> Array:
-        numbers = range(box[0].start - first, box[0].stop - first)
-        return np.stack([section(number)[box[1], box[2]] for number in numbers])
-
-    return Layer(name, shape, dtype, read)
+    return f"sha256:{sums[name]}"

@@ -1,16 +1,17 @@
-"""Opening a volume that lies as precomputed layers, which cloud-volume reads."""
+"""Opening a Neuroglancer precomputed layer, which cloud-volume reads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fgnet.download.layers import Layer, Layers, Shape, Slices
+from fgnet.download.containers import chosen
+from fgnet.download.layers import Layer, Shape, oriented
 from fgnet.errors import InputError
-from fgnet.settings.base import Box
-from fgnet.settings.volumes import PrecomputedSource
+from fgnet.settings.sources import Source
 from fgnet.volume import Array, Triple
 
 # compressed chunks kept, because boxes do not follow the layer's own chunks
@@ -18,74 +19,53 @@ KEPT_BYTES = 1 << 28
 
 
 @contextmanager
-def open_precomputed(source: PrecomputedSource, crop: Box) -> Iterator[Layers]:
-    """Open an image layer at a scale and the segmentation layer at the same voxel size.
+def open_precomputed(source: Source, size: Triple | None) -> Iterator[Layer]:
+    """Open a layer at one of its scales.
 
-    A crop is given in the layer's own coordinates at that scale, as viewers show them.
+    Args:
+        size: the image's voxel size in nm, by which the scale of another layer is chosen where
+            `mip` is null.
 
     Raises:
-        InputError: a layer or scale is missing, has several channels, or the labels do not
-            cover the crop.
+        InputError: there is no layer or no such scale, or it has several channels.
     """
-    image = _open(source.precomputed, source.mip, source.public)
-    size, first = _zyx(image.resolution), _first(image)
-    raw = _layer(image, source.precomputed)
-    labels = None
-    if source.labels is not None:
-        segmentation = _at_size(source.labels, size, source.public)
-        origin = _first(segmentation)
-        wanted = crop.slices(raw.shape, f"{source.precomputed}: crop", first)
-        region = Box.checked(
-            {
-                axis: (cut.start + low, cut.stop + low)
-                for axis, cut, low in zip("zyx", wanted, first, strict=True)
-            }
-        )
-        whole = _layer(segmentation, source.labels)
-        if np.dtype(whole.dtype).kind not in "ui":
-            raise InputError(
-                f"{source.labels!r} holds {whole.dtype}, labels are whole numbers; "
-                "choose a segmentation layer"
-            )
-        region.slices(whole.shape, f"{source.labels}: crop", origin)
-        labels = _shifted(whole, raw.shape, first, origin)
-    offset = tuple(low * nm for low, nm in zip(first, size, strict=True))
-    yield Layers(raw, labels, size, (offset[0], offset[1], offset[2]), first)
+    layer = _open(source, 0)
+    sizes = [_zyx(layer.mip_resolution(mip)) for mip in layer.available_mips]
+    layer = _open(source, chosen(list(sizes), source, size))
+    own, first = _zyx(layer.resolution), _shape(layer.voxel_offset)
+    offset = (first[0] * own[0], first[1] * own[1], first[2] * own[2])
+    shape = [int(length) for length in layer.shape]
+    opened = oriented(source.path, shape, layer.dtype, "xyzc", _reader(layer, source.path, first))
+    yield replace(
+        opened, voxel_size=own, offset=offset, first=first, chunks=_shape(layer.chunk_size),
+        remote=None if _local(source.path) else f"{source.path}#mip={layer.mip}",
+    )  # fmt: skip
 
 
-def _open(place: str, mip: int, public: bool) -> Any:
+def _local(path: str) -> bool:
+    return "://" not in path or path.startswith("file://")
+
+
+def _open(source: Source, mip: int) -> Any:
     from cloudvolume import CloudVolume, exceptions
 
+    path = source.path
     try:
-        layer = CloudVolume(
-            place if "://" in place else f"file://{Path(place).resolve()}",
+        return CloudVolume(
+            path if "://" in path else f"file://{Path(path).absolute()}",
             mip=mip,
             progress=False,
-            use_https=public and place.startswith(("gs://", "s3://")),
+            use_https=source.public and path.startswith(("gs://", "s3://")),
             lru_bytes=KEPT_BYTES,
         )
     except exceptions.InfoUnavailableError as error:
         raise InputError(
-            f"{place!r} has no info file, so it is no precomputed layer; check the path"
+            f"{path!r} has no info file, so it is no precomputed layer; check the path"
         ) from error
-    except exceptions.ScaleUnavailableError as error:
-        raise InputError(f"{place!r} has no scale {mip}; choose a smaller mip") from error
-    if layer.num_channels != 1:
-        raise InputError(f"{place!r} has {layer.num_channels} channels, needs 1; choose another")
-    return layer
-
-
-def _at_size(place: str, size: Triple, public: bool) -> Any:
-    """The layer at the scale of this voxel size."""
-    layer = _open(place, 0, public)
-    sizes = [_zyx(layer.mip_resolution(mip)) for mip in layer.available_mips]
-    for mip, own in enumerate(sizes):
-        if np.allclose(own, size, rtol=1e-2):
-            return _open(place, mip, public)
-    raise InputError(
-        f"{place!r} has no scale of the image's voxel size {size} nm (z, y, x), only "
-        f"{', '.join(map(str, sizes))}; choose another mip for the image"
-    )
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path!r} has an info file that is none of a precomputed layer ({error}); mend it"
+        ) from error
 
 
 def _zyx(values: Any) -> Triple:
@@ -93,39 +73,22 @@ def _zyx(values: Any) -> Triple:
     return z, y, x
 
 
-def _first(layer: Any) -> Shape:
-    x, y, z = (int(value) for value in layer.voxel_offset)
+def _shape(values: Any) -> Shape:
+    x, y, z = (int(value) for value in values)
     return z, y, x
 
 
-def _layer(layer: Any, name: str) -> Layer:
+def _reader(layer: Any, name: str, first: Shape) -> Any:
     from cloudvolume import exceptions
 
-    x, y, z = (int(size) for size in layer.shape[:3])
-    first = _first(layer)
-
-    def read(box: Slices) -> Array:
+    def read(box: tuple[slice, ...]) -> Array:
         cut = tuple(
             slice(part.start + low, part.stop + low)
-            for part, low in zip(reversed(box), reversed(first), strict=True)
+            for part, low in zip(box, reversed(first), strict=False)
         )
         try:
-            block = np.asarray(layer[cut])
+            return np.asarray(layer[cut])
         except exceptions.EmptyVolumeException as error:
             raise InputError(f"{name!r} lacks chunks in the crop ({error}); move it") from error
-        return block[..., 0].T
 
-    return Layer(name, (z, y, x), layer.dtype, read)
-
-
-def _shifted(layer: Layer, shape: Shape, first: Shape, origin: Shape) -> Layer:
-    """A layer read with the box of another that begins elsewhere."""
-
-    def read(box: Slices) -> Array:
-        z, y, x = (
-            slice(part.start + ours - theirs, part.stop + ours - theirs)
-            for part, ours, theirs in zip(box, first, origin, strict=True)
-        )
-        return layer.read((z, y, x))
-
-    return Layer(layer.name, shape, layer.dtype, read)
+    return read
