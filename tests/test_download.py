@@ -5,19 +5,17 @@ import hashlib
 import json
 import subprocess
 import sys
-import threading
 import zipfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import h5py
 import numpy as np
 import pytest
 from PIL import Image
+from server import Server
 
 from fgnet import command, volume
 from fgnet.download import sam2
@@ -32,66 +30,6 @@ from fgnet.settings.phantom import Phantom
 PROJECT = Path(__file__).parents[1]
 SHAPE = (20, 70, 66)
 SIZE = (40.0, 4.0, 4.0)
-
-
-class Server:
-    """Serves bytes by path; a list of limits breaks off the first answers after so many bytes."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.limits: dict[str, list[int]] = {}
-        self.statuses: dict[str, list[int]] = {}
-        self.requests: list[tuple[str, str | None]] = []
-        self.sent = 0
-        owner = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                owner.answer(self)
-
-            def log_message(self, *values: Any) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/"
-        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
-
-    def put(self, name: str, content: bytes) -> str:
-        self.files[name] = content
-        return self.url + quote(name)
-
-    def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        name = unquote(handler.path[1:])
-        wanted = handler.headers.get("Range")
-        self.requests.append((name, wanted))
-        status = self.statuses.get(name, []).pop(0) if self.statuses.get(name) else 200
-        if status != 200 or name not in self.files:
-            handler.send_error(status if status != 200 else 404)
-            return
-        content = self.files[name]
-        tag = f'"{hashlib.md5(content).hexdigest()}"'
-        start = 0
-        if wanted and handler.headers.get("If-Range") in (None, tag):
-            start = int(wanted.removeprefix("bytes=").rstrip("-"))
-        handler.send_response(206 if start else 200)
-        if start:
-            handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        handler.send_header("Content-Length", str(len(content) - start))
-        handler.send_header("ETag", tag)
-        handler.end_headers()
-        limit = self.limits[name].pop(0) if self.limits.get(name) else len(content)
-        body = content[start:][:limit]
-        self.sent += len(body)
-        handler.wfile.write(body)
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    one = Server()
-    yield one
-    one.http.shutdown()
-    one.http.server_close()
 
 
 def images(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

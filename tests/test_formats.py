@@ -136,8 +136,8 @@ def ome_zarr(place: Path, values: np.ndarray, version: str) -> dict[str, Any]:
         group.create_array(f"{level}", shape=cut.shape, dtype=cut.dtype,
                            chunks=(1, 1, *CHUNK))[:] = cut  # fmt: skip
         scale = [1, 1, SIZE[0], SIZE[1] * step, SIZE[2] * step]
-        centre = [0, 0, OFFSET[0], *(o + s * (step - 1) / 2 for o, s in zip(OFFSET[1:], SIZE[1:],
-                                                                            strict=True))]  # fmt: skip
+        shift = [s * (step - 1) / 2 for s in SIZE[1:]]  # of a coarse voxel's centre
+        centre = [0, 0, OFFSET[0], OFFSET[1] + shift[0], OFFSET[2] + shift[1]]
         moves = [{"type": "scale", "scale": [s / 1e3 for s in scale]},
                  {"type": "translation", "translation": [c / 1e3 for c in centre]}]  # fmt: skip
         datasets.append({"path": f"{level}", "coordinateTransformations": moves})
@@ -328,7 +328,7 @@ def test_jpeg_sections_and_patterns(tmp_path: Path) -> None:
         first = 0 if count == 12 else 2
         assert np.abs(raw - smooth[first : first + count]).max() <= 3
     Image.fromarray(smooth[0].astype(np.uint8)).save(folder / "s 13.png")
-    with pytest.raises(InputError, match="end in .jpg, .png; say with a pattern"):
+    with pytest.raises(InputError, match=r"end in .jpg, .png; say with a pattern"):
         download(tmp_path, {"source": str(folder), "voxel_size": SIZE})
 
 
