@@ -1,6 +1,7 @@
 """Opening a TIFF file of many pages, or one page of a series."""
 
 import functools
+import logging
 import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
@@ -39,7 +40,10 @@ def open_tiff(path: Path, source: Source) -> Iterator[Layer]:
     except (tifffile.TiffFileError, ValueError, OSError, IndexError) as error:
         raise InputError(f"{str(path)!r} cannot be read as TIFF ({error}); get it anew") from error
     with file:
-        series = file.series[0] if file.series else None
+        with complaints() as found:
+            series = file.series[0] if file.series else None
+        if found:
+            raise InputError(f"{str(path)!r} is damaged or truncated ({found[0]}); get it anew")
         if series is None or not series.shape:
             raise InputError(f"{str(path)!r} is a TIFF without an image; get it anew")
         whole(file, path)
@@ -55,6 +59,26 @@ def open_tiff(path: Path, source: Source) -> Iterator[Layer]:
             layer = oriented(str(path), series.shape, series.dtype, axes, pages(series, path))
         size, offset = metadata(file)
         yield replace(layer, voxel_size=size, offset=offset)
+
+
+@contextmanager
+def complaints() -> Iterator[list[str]]:
+    """The errors that tifffile only logs, such as a list of pages that breaks off."""
+    found: list[str] = []
+
+    class Note(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(record.getMessage())
+
+    note, log = Note(logging.ERROR), logging.getLogger("tifffile")
+    passed_on = log.propagate
+    log.addHandler(note)
+    log.propagate = False
+    try:
+        yield found
+    finally:
+        log.removeHandler(note)
+        log.propagate = passed_on
 
 
 def stack_axes(axes: str, shape: tuple[int, ...], name: str) -> str:

@@ -22,7 +22,7 @@ def run(segmentation_file: Path, labels_file: Path, output: Path) -> None:
         fragments = volume.dataset(segmented, volume.FRAGMENTS, kind="u")
         labels = volume.dataset(labelled, volume.LABELS, kind="u")
         region = volume.region(labels, fragments)
-        mask = labelled[volume.MASK] if volume.MASK in labelled else None
+        mask = labelled.get(volume.MASK)
         overlaps = measure(fragments, labels, region, mask)
         scored = int(overlaps.ids.counts.sum())
         if scored == 0:
@@ -30,8 +30,8 @@ def run(segmentation_file: Path, labels_file: Path, output: Path) -> None:
                 f"{axis} {cut.start}-{cut.stop}" for axis, cut in zip("zyx", region, strict=True)
             )
             raise InputError(
-                f"{labels_file}: {volume.LABELS} is 0 or masked everywhere in {box}, so there is nothing "
-                "to score against; give this volume labels or the split 'predict'"
+                f"{labels_file}: {volume.LABELS} is 0 or masked everywhere in {box}, so there is "
+                "nothing to score against; give this volume labels or the split 'predict'"
             )
         ids, components = [], []
         for threshold in progress.track(segmentation.thresholds(segmented), "thresholds"):
