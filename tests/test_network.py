@@ -227,6 +227,18 @@ def test_a_box_of_a_layer_over_http(
     assert not (other / "out.h5").exists()
 
 
+def test_a_layer_whose_server_stalls_is_asked_again(tmp_path: Path, server: Server) -> None:
+    for make in (precomputed, zarr3):
+        url = make(server, tmp_path, RAW, make.__name__)
+        chunk = next(n for n in sorted(server.files) if make.__name__ in n
+                     and len(server.files[n]) > 600 and not n.endswith(".json"))  # fmt: skip
+        server.stalls[chunk] = 1
+        entry = {"source": url, "voxel_size": [40, 4, 4]}
+        got = download(tmp_path / make.__name__, entry, timeout=0.3)
+        assert np.array_equal(got, RAW)
+        assert server.stalls[chunk] == 0
+
+
 def test_a_killed_download_of_pieces_goes_on(tmp_path: Path, server: Server) -> None:
     raw = np.random.default_rng(3).integers(0, 256, (300, 300, 300), np.uint8)
     path = tmp_path / "big.zarr"

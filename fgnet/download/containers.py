@@ -21,6 +21,7 @@ from fgnet.settings.sources import Source
 from fgnet.volume import Array, Triple
 
 KEPT_BYTES = 1 << 28
+METADATA = ("zarr.json", ".zarray", "attributes.json")
 Json = dict[str, Any]
 
 
@@ -64,7 +65,7 @@ def open_container(source: Source, role: Role, size: Triple | None) -> Iterator[
     where = place.removeprefix("file://").rstrip("/")
     order = "xyz" if node.driver == "n5" else "zyx"
     axes = source.axes or axes_of(node.attributes) or guessed(store.shape, where, order)
-    layer = oriented(where, store.shape, store.dtype.numpy_dtype, axes, reader(store, where))
+    layer = oriented(where, store.shape, store.dtype.numpy_dtype, axes, reader(place, node.driver))
     if scale is None:
         layer = recorded(layer, attributes_in_nm(node.attributes, order))
     else:
@@ -73,6 +74,9 @@ def open_container(source: Source, role: Role, size: Triple | None) -> Iterator[
         grid = store.chunk_layout.read_chunk.shape
         z, y, x = (int(grid[axes.index(axis)]) for axis in "zyx")
         layer = replace(layer, remote=where, chunks=(z, y, x))
+    else:
+        named = (Path(where) / name for name in METADATA)
+        layer = replace(layer, files=tuple(path for path in named if path.is_file()))
     yield layer
 
 
@@ -176,15 +180,22 @@ def opened(place: str, driver: str) -> Any:
     return tensorstore.open(spec, open=True, read=True).result()
 
 
-def reader(store: Any, name: str) -> Callable[[tuple[slice, ...]], Array]:
-    """Reads boxes of an array that may not begin at 0."""
+def reader(place: str, driver: str) -> Callable[[tuple[slice, ...]], Array]:
+    """Reads boxes of an array.
+
+    A remote one is opened anew for each box, which is a large one: a store shares a request that
+    stalled with whoever asks again.
+    """
+    local = opened(place, driver) if place.startswith("file://") else None
 
     def read(box: tuple[slice, ...]) -> Array:
+        store = opened(place, driver) if local is None else local
         try:
-            return np.asarray(store[tensorstore.d[:].translate_to[0]][box].read().result())
+            return np.asarray(store[box].read().result())
         except (ValueError, OSError) as error:
+            where = place.removeprefix("file://").rstrip("/")
             raise Unreadable(
-                f"{name}: a chunk cannot be read ({plain(error)}); get it anew"
+                f"{where}: a chunk cannot be read ({plain(error)}); get it anew"
             ) from error
 
     return read

@@ -50,7 +50,7 @@ def open_images(source: Source, cache: Cache) -> Iterator[Layer]:
             found = pool.map(fetched, wanted)
             paths = tuple(track(found, f"fetch {source.path}", total=len(wanted)))
         for path in paths:
-            _agrees(path, paths[0])
+            _agrees(path, first)
         return paths
 
     @functools.lru_cache(maxsize=volume.CHUNK[0])
@@ -63,10 +63,8 @@ def open_images(source: Source, cache: Cache) -> Iterator[Layer]:
 
     if source.axes not in (None, "zyx"):
         raise InputError(f"{source.path}: a series of images has the axes zyx, not {source.axes}")
-    if not source.path.startswith(("http://", "https://")):
-        for place in places:
-            _agrees(fetched(place), fetched(places[0]))
-    dtype, height, width = kind(fetched(places[0]))
+    first = fetched(places[0])
+    dtype, height, width = kind(first)
     shape: Shape = (len(places), height, width)
     yield replace(Layer(source.path, shape, dtype, read), prepare=prepare)
 

@@ -2,6 +2,8 @@
 
 import itertools
 import logging
+import queue
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -104,7 +106,7 @@ def tried(layer: Layer, box: Slices, cache: Cache) -> Array:
     """The values of a box, read again after a pause when the network fails."""
     for failures in itertools.count(1):
         try:
-            return layer.read(box)
+            return within(10 * cache.settings.timeout, layer, box)
         except InputError as error:
             if not isinstance(error, Unreadable) or failures > cache.settings.retries:
                 raise
@@ -121,3 +123,27 @@ def tried(layer: Layer, box: Slices, cache: Cache) -> Array:
         LOG.warning("%s: %s; next try in %.1f s", layer.remote, reason, pause)
         time.sleep(pause)
     raise AssertionError
+
+
+def within(seconds: float, layer: Layer, box: Slices) -> Array:
+    """The values of a box, or a TimeoutError.
+
+    The libraries below wait for ever where a server stalls.
+    """
+    done: queue.SimpleQueue[Array | BaseException] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            done.put(layer.read(box))
+        except BaseException as error:
+            done.put(error)
+
+    # a daemon, so that a read that never ends does not keep the process from ending
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        found = done.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"no answer within {seconds:g} s") from None
+    if isinstance(found, BaseException):
+        raise found
+    return found

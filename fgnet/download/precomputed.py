@@ -36,10 +36,16 @@ def open_precomputed(source: Source, size: Triple | None) -> Iterator[Layer]:
     offset = (first[0] * own[0], first[1] * own[1], first[2] * own[2])
     shape = [int(length) for length in layer.shape]
     opened = oriented(source.path, shape, layer.dtype, "xyzc", _reader(layer, source.path, first))
+    info = Path(source.path.removeprefix("file://")) / "info"
     yield replace(
-        opened, voxel_size=own, offset=offset, first=first, chunks=_shape(layer.chunk_size),
+        opened,
+        voxel_size=own,
+        offset=offset,
+        first=first,
+        files=(info,) if _local(source.path) else (),
         remote=None if _local(source.path) else f"{source.path}#mip={layer.mip}",
-    )  # fmt: skip
+        chunks=_shape(layer.chunk_size),
+    )
 
 
 def _local(path: str) -> bool:

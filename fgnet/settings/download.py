@@ -16,7 +16,10 @@ class Download(Section):
         1.0, ge=0, description="Seconds before the first retry; doubled before each further one."
     )
     timeout: float = Field(
-        60.0, gt=0, description="Seconds without a byte from the server after which a try failed."
+        60.0,
+        gt=0,
+        description="Seconds without a byte from the server after which a try failed; a piece of a "
+        "layer of chunks may take ten times as long.",
     )
     connections: int = Field(
         4, ge=1, le=32, description="Files of an image series fetched at the same time."
