@@ -19,7 +19,7 @@ from PIL import Image
 
 from fgnet import volume
 from fgnet.download.__main__ import run_volume
-from fgnet.download.images import natural
+from fgnet.download.formats.images import natural
 from fgnet.errors import InputError
 
 SHAPE = (12, 37, 51)  # odd, so that no chunk or tile fits

@@ -8,8 +8,8 @@ from pathlib import Path
 from fgnet import command
 from fgnet.download.assemble import assemble
 from fgnet.download.cache import Cache
+from fgnet.download.formats.open import open_layer
 from fgnet.download.layers import Layer
-from fgnet.download.open import open_layer
 from fgnet.download.sam2 import checkpoint
 from fgnet.download.store import store
 from fgnet.errors import InputError

@@ -10,8 +10,8 @@ from typing import Any
 import nrrd
 import numpy as np
 
+from fgnet.download.formats.units import NANOMETRES
 from fgnet.download.layers import Layer, guessed, oriented
-from fgnet.download.tiff import NANOMETRES
 from fgnet.errors import InputError
 from fgnet.settings.sources import Source
 from fgnet.volume import Triple

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import tensorstore
 
-from fgnet.download.hdf5 import default, recorded
+from fgnet.download.formats.hdf5 import default, recorded
+from fgnet.download.formats.pyramids import Scale, attributes_in_nm, axes_of, chosen, scales_of
 from fgnet.download.layers import CREMI, Layer, Role, Unreadable, guessed, oriented
-from fgnet.download.pyramids import Scale, attributes_in_nm, axes_of, scales_of
 from fgnet.errors import InputError
 from fgnet.settings.sources import Source
 from fgnet.volume import Array, Triple
@@ -150,24 +150,6 @@ def arrays(root: str) -> list[str]:
     names = {key.decode().rpartition("/")[0] for key in keys if key.decode().endswith(ends)}
     nodes = {name: described(f"{root}{name}/") for name in names}
     return sorted(name for name, node in nodes.items() if node is not None and node.is_array)
-
-
-def chosen(sizes: list[Triple | None], source: Source, wanted: Triple | None) -> int:
-    """Which scale is read: the one asked for, or the one of this voxel size, or the finest."""
-    if source.mip is None and wanted is not None and sizes[0] is not None:
-        for mip, own in enumerate(sizes):
-            if own is not None and np.allclose(own, wanted, rtol=0.01):
-                return mip
-        raise InputError(
-            f"{source.path!r} has no scale of the image's voxel size {wanted} nm (z, y, x), only "
-            f"{', '.join(map(str, sizes))}; choose another mip for the image"
-        )
-    mip = source.mip or 0
-    if mip >= len(sizes):
-        raise InputError(
-            f"{source.path!r} has no scale {mip}, only 0 to {len(sizes) - 1}; choose a smaller mip"
-        )
-    return mip
 
 
 def opened(place: str, driver: str) -> Any:

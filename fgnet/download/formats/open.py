@@ -6,15 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from fgnet.download.cache import Cache
-from fgnet.download.containers import address, fetched, open_container
-from fgnet.download.hdf5 import open_hdf5
-from fgnet.download.images import ENDINGS, open_images
+from fgnet.download.formats.hdf5 import open_hdf5
+from fgnet.download.formats.images import ENDINGS, open_images
+from fgnet.download.formats.mrc import open_mrc
+from fgnet.download.formats.nrrd import open_nrrd
+from fgnet.download.formats.precomputed import open_precomputed
+from fgnet.download.formats.tiff import open_tiff
+from fgnet.download.formats.zarr import address, fetched, open_container
 from fgnet.download.layers import Layer, Role
-from fgnet.download.mrc import open_mrc
-from fgnet.download.nrrd import open_nrrd
 from fgnet.download.pieces import in_pieces
-from fgnet.download.precomputed import open_precomputed
-from fgnet.download.tiff import open_tiff
 from fgnet.errors import InputError
 from fgnet.settings.sources import RANGE, Format, Source
 from fgnet.volume import Triple

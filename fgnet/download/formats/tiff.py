@@ -14,16 +14,11 @@ import numpy as np
 import tifffile
 
 from fgnet import volume
+from fgnet.download.formats.units import NANOMETRES
 from fgnet.download.layers import Layer, oriented
 from fgnet.errors import InputError
 from fgnet.settings.sources import Source
 from fgnet.volume import Array, Triple
-
-NANOMETRES = {
-    "nm": 1.0, "nanometer": 1.0, "nanometre": 1.0, "Å": 0.1, "angstrom": 0.1,
-    "pm": 1e-3, "um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3, "microns": 1e3, "micrometer": 1e3,
-    "micrometre": 1e3, "mm": 1e6, "millimeter": 1e6,
-}  # fmt: skip
 
 
 @contextmanager

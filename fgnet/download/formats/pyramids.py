@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from fgnet.download.tiff import NANOMETRES
+from fgnet.download.formats.units import NANOMETRES
 from fgnet.errors import InputError
+from fgnet.settings.sources import Source
 from fgnet.volume import Triple
 
 Json = Mapping[str, Any]
@@ -96,6 +97,24 @@ def ome_scales(about: Json) -> list[Scale]:
         moved = any(step["type"] == "translation" for step in steps)
         found.append(Scale(one["path"], size, offset if moved else None))
     return found
+
+
+def chosen(sizes: list[Triple | None], source: Source, wanted: Triple | None) -> int:
+    """Which scale is read: the one asked for, or the one of this voxel size, or the finest."""
+    if source.mip is None and wanted is not None and sizes[0] is not None:
+        for mip, own in enumerate(sizes):
+            if own is not None and np.allclose(own, wanted, rtol=0.01):
+                return mip
+        raise InputError(
+            f"{source.path!r} has no scale of the image's voxel size {wanted} nm (z, y, x), only "
+            f"{', '.join(map(str, sizes))}; choose another mip for the image"
+        )
+    mip = source.mip or 0
+    if mip >= len(sizes):
+        raise InputError(
+            f"{source.path!r} has no scale {mip}, only 0 to {len(sizes) - 1}; choose a smaller mip"
+        )
+    return mip
 
 
 def attributes_in_nm(attributes: Json, order: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fgnet.download.containers import chosen
+from fgnet.download.formats.pyramids import chosen
 from fgnet.download.layers import Layer, Shape, oriented
 from fgnet.errors import InputError
 from fgnet.settings.sources import Source
