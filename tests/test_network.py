@@ -167,11 +167,13 @@ def precomputed(server: Server, folder: Path, values: np.ndarray, name: str) -> 
     return serve(server, folder, name)
 
 
-def zarr3(server: Server, folder: Path, values: np.ndarray, name: str) -> str:
+def zarr3(
+    server: Server, folder: Path, values: np.ndarray, name: str, offset: Any = (400, 80, 120)
+) -> str:
     path = folder / f"{name}.zarr"
     data = zarr.create_array(path, shape=values.shape, dtype=values.dtype, chunks=(4, 16, 16))
     data[:] = values
-    data.attrs.update(resolution=[40, 4, 4], offset=[400, 80, 120])
+    data.attrs.update(resolution=[40, 4, 4], offset=list(offset))
     return serve(server, folder, f"{name}.zarr")
 
 
@@ -268,3 +270,16 @@ def test_a_killed_download_of_pieces_goes_on(tmp_path: Path, server: Server) -> 
         assert np.array_equal(file[volume.RAW], raw)
     again = {name for name, _ in server.requests if "/c/" in name}
     assert len(again) < len({name for name in came if "/c/" in name} | again)
+
+
+def lines(folder: Path) -> int:
+    return len((folder / "checksums.lock").read_text().splitlines())
+
+
+def test_boxes_far_from_the_origin_are_told_apart(tmp_path: Path, server: Server) -> None:
+    """A voxel beside it, more than a millimetre from the origin, is another box."""
+    url = zarr3(server, tmp_path, RAW, "far", offset=[800_000, 1_000_012, 1_200_000])
+    for first in (0, 1):
+        got = download(tmp_path, {"source": url, "crop": {"x": [first, first + 40]}})
+        assert np.array_equal(got, RAW[:, :, first : first + 40])
+    assert lines(tmp_path) == 2

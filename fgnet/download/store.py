@@ -106,7 +106,8 @@ def _add(
 def _identity(made: Assembled) -> str:
     """Place, voxel size (nm) and shape of a volume, which with its address identify it."""
     numbers = (made.offset, made.voxel_size, made.image.shape)
-    return "&".join(",".join(f"{value:g}" for value in three) for three in numbers)
+    # digits enough for a voxel anywhere in a brain, and none of the noise of a product's last ones
+    return "&".join(",".join(f"{value:.12g}" for value in three) for three in numbers)
 
 
 def _digest(data: h5py.Dataset) -> str:
