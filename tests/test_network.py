@@ -283,3 +283,11 @@ def test_boxes_far_from_the_origin_are_told_apart(tmp_path: Path, server: Server
         got = download(tmp_path, {"source": url, "crop": {"x": [first, first + 40]}})
         assert np.array_equal(got, RAW[:, :, first : first + 40])
     assert lines(tmp_path) == 2
+
+
+def test_another_meaning_of_ids_is_no_change_at_the_server(tmp_path: Path, server: Server) -> None:
+    image = zarr3(server, tmp_path, RAW, "image")
+    labels = {"path": zarr3(server, tmp_path, (RAW % 7).astype(np.uint32), "ids")}
+    for meaning in ({}, {"background": [1]}, {"unlabelled": [2]}, {}):
+        download(tmp_path, {"source": image, "labels": {**labels, **meaning}})
+    assert lines(tmp_path) == 4

@@ -70,7 +70,8 @@ def store(
         written = [one for one in (raw, labels, mask) if one is not None]
         for layer, data in zip(made.layers(), written, strict=False):
             if layer.remote is not None:
-                check(f"{layer.remote}#{_identity(made)}", f"sha256:{_digest(data)}")
+                told = "" if layer is made.image or meaning is None else _told(meaning)
+                check(f"{layer.remote}#{_identity(made)}{told}", f"sha256:{_digest(data)}")
 
 
 def _write_labels(
@@ -108,6 +109,12 @@ def _identity(made: Assembled) -> str:
     numbers = (made.offset, made.voxel_size, made.image.shape)
     # digits enough for a voxel anywhere in a brain, and none of the noise of a product's last ones
     return "&".join(",".join(f"{value:.12g}" for value in three) for three in numbers)
+
+
+def _told(meaning: Labels) -> str:
+    """What the config says of the ids, which decides what is kept of them."""
+    kinds = {"background": meaning.background, "unlabelled": meaning.unlabelled}
+    return "".join(f"&{kind}={','.join(map(str, ids))}" for kind, ids in kinds.items() if ids)
 
 
 def _digest(data: h5py.Dataset) -> str:
