@@ -291,3 +291,11 @@ def test_another_meaning_of_ids_is_no_change_at_the_server(tmp_path: Path, serve
     for meaning in ({}, {"background": [1]}, {"unlabelled": [2]}, {}):
         download(tmp_path, {"source": image, "labels": {**labels, **meaning}})
     assert lines(tmp_path) == 4
+
+
+def test_axes_corrected_after_a_run_are_those_that_are_read(tmp_path: Path, server: Server) -> None:
+    cube = RAW[:9, :9, :9]
+    url = zarr3(server, tmp_path, cube, "cube")
+    assert np.array_equal(download(tmp_path, {"source": url}), cube)
+    entry = {"source": {"path": url, "axes": "xyz"}}
+    assert np.array_equal(download(tmp_path, entry), cube.transpose(2, 1, 0))

@@ -73,7 +73,9 @@ def open_container(source: Source, role: Role, size: Triple | None) -> Iterator[
     if not place.startswith("file://"):
         grid = store.chunk_layout.read_chunk.shape
         z, y, x = (int(grid[axes.index(axis)]) for axis in "zyx")
-        layer = replace(layer, remote=where, chunks=(z, y, x))
+        # pieces are kept as z, y, x, so that the same place read by other axes has others
+        remote = where if source.axes is None else f"{where}#axes={source.axes}"
+        layer = replace(layer, remote=remote, chunks=(z, y, x))
     else:
         named = (Path(where) / name for name in METADATA)
         layer = replace(layer, files=tuple(path for path in named if path.is_file()))
