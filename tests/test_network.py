@@ -299,3 +299,14 @@ def test_axes_corrected_after_a_run_are_those_that_are_read(tmp_path: Path, serv
     assert np.array_equal(download(tmp_path, {"source": url}), cube)
     entry = {"source": {"path": url, "axes": "xyz"}}
     assert np.array_equal(download(tmp_path, entry), cube.transpose(2, 1, 0))
+
+
+def test_a_copy_that_is_not_the_locked_one_is_fetched_anew(tmp_path: Path, server: Server) -> None:
+    """As when a colleague's newer lock file comes with a pull."""
+    url = server.put("in.h5", hdf5(tmp_path / "old.h5", RAW))
+    download(tmp_path, {"source": url})
+    new = hdf5(tmp_path / "new.h5", 255 - RAW)
+    server.put("in.h5", new)
+    lock = tmp_path / "checksums.lock"
+    lock.write_text(f"sha256:{hashlib.sha256(new).hexdigest()}  {url}\n")
+    assert np.array_equal(download(tmp_path, {"source": url}), 255 - RAW)

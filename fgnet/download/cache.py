@@ -121,9 +121,7 @@ class Cache:
         target = self.folder / key(location, name)
         wanted = checksum or self.first(location)
         with locked(target):
-            if not (
-                target.is_file() and (checksum is None or digest(target, checksum) == checksum)
-            ):
+            if not (target.is_file() and (wanted is None or digest(target, wanted) == wanted)):
                 self._from_any([location, *mirrors], target, wanted)
         if checksum is None:
             self.check(location, digest(target))
