@@ -374,6 +374,28 @@ def test_resampling_is_that_of_pillow(
     assert np.array_equal(ids, IDS[np.ix_(*places)])
 
 
+def test_resampling_reads_little_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a block of the result is made of much more of the source."""
+    from fgnet.download.layers import Layer
+    from fgnet.download.resample import resampled
+
+    def read(box: tuple[slice, ...]) -> np.ndarray:
+        sizes.append(BYTES[box].size)
+        return BYTES[box]
+
+    for smooth in (True, False):
+        sizes: list[int] = []
+        layer = Layer("raw", SHAPE, BYTES.dtype, read)
+        new = resampled(layer, SIZE, (80.0, 16.0, 20.0), smooth)
+        z, y, x = new.shape
+        box = (slice(0, z), slice(0, y), slice(0, x))
+        expected = new.read(box)
+        monkeypatch.setattr("fgnet.download.resample.VOXELS", 2000)
+        assert np.array_equal(new.read(box), expected)
+        assert max(sizes[1:]) <= 2000 < sizes[0]
+        monkeypatch.undo()
+
+
 def test_resampling_by_blocks_is_that_of_the_whole(tmp_path: Path) -> None:
     from fgnet.download.layers import Layer
     from fgnet.download.resample import resampled

@@ -10,6 +10,7 @@ from fgnet.download.layers import Layer, Slices
 from fgnet.volume import Array, Triple
 
 Weights = npt.NDArray[np.float64]
+VOXELS = 1 << 25  # of the source at a time: a quarter GB as the floats that they become
 
 
 def resampled(layer: Layer, size: Triple, wanted: Triple, smooth: bool) -> Layer:
@@ -38,6 +39,11 @@ def resampled(layer: Layer, size: Triple, wanted: Triple, smooth: bool) -> Layer
 
     def read(box: Slices) -> Array:
         inner = source(box)
+        # where the volume shrinks much, a block of it is made of many times its voxels
+        if np.prod([cut.stop - cut.start for cut in inner]) > VOXELS:
+            axis = next((axis for axis, cut in enumerate(box) if cut.stop - cut.start > 1), None)
+            if axis is not None:
+                return np.concatenate([read(half) for half in halves(box, axis)], axis)
         block = layer.read(inner)
         for axis, (cut, factor, length) in enumerate(zip(box, factors, layer.shape, strict=True)):
             low, high = inner[axis].start, inner[axis].stop
@@ -55,6 +61,15 @@ def resampled(layer: Layer, size: Triple, wanted: Triple, smooth: bool) -> Layer
 
     return replace(layer, shape=(z, y, x), dtype=dtype, read=read, prepare=prepare,
                    voxel_size=wanted)  # fmt: skip
+
+
+def halves(box: Slices, axis: int) -> list[Slices]:
+    """A box cut in two across an axis."""
+    middle = (box[axis].start + box[axis].stop) // 2
+    first, second = list(box), list(box)
+    first[axis] = slice(box[axis].start, middle)
+    second[axis] = slice(middle, box[axis].stop)
+    return [(first[0], first[1], first[2]), (second[0], second[1], second[2])]
 
 
 def centres(start: int, stop: int, factor: float) -> Weights:
