@@ -7,3 +7,7 @@ class InputError(Exception):
     The command line (:mod:`fgnet.command`) prints it without a traceback and exits with
     status 2; every other exception is a bug and keeps its traceback.
     """
+
+
+class Damaged(InputError):
+    """A file is not what its place promises; got anew it may be, and a kept copy has to go."""

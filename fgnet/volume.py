@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fgnet import __version__
-from fgnet.errors import InputError
+from fgnet.errors import Damaged, InputError
 
 RAW = "volumes/raw"
 LABELS = "volumes/labels/neuron_ids"
@@ -100,7 +100,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise InputError(
+        raise Damaged(
             f"{str(path)!r} cannot be read as HDF5, it may be truncated or of another format "
             f"({error}); fetch or make it again"
         ) from error

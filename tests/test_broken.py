@@ -109,6 +109,15 @@ def zipped(folder: Path) -> dict[str, Any]:
     return {"source": {"path": str(folder / "in.zip"), "member": "b.h5"}}
 
 
+def foreign_zip(folder: Path, method: int) -> dict[str, Any]:
+    """An archive whose member is packed by a method that Python does not know."""
+    zipped(folder)
+    data = bytearray((folder / "in.zip").read_bytes())
+    data[data.index(b"PK\1\2") + 10] = data[8] = method
+    (folder / "in.zip").write_bytes(data)
+    return {"source": {"path": str(folder / "in.zip"), "member": "a.h5"}}
+
+
 def recorded(folder: Path) -> dict[str, Any]:
     path = hdf5(folder)
     with h5py.File(path, "a") as file:
@@ -156,6 +165,9 @@ BROKEN: dict[str, tuple[Make, str]] = {
     ),
     "precomputed info": (lambda f: precomputed(f, "{}"), "info file that is none"),
     "precomputed info no JSON": (lambda f: precomputed(f, "x"), "info file that is none"),
+    "archive of another kind": (
+        lambda f: foreign_zip(f, 9), "cannot be unpacked .*; unpack it yourself"
+    ),
     "not in the archive": (zipped, "no member 'b.h5'; it holds a.h5"),
     "which array": (two_arrays, "holds a, b; say with `dataset` which is the image"),
     "two axes": (lambda f: {"source": hdf5(f, RAW[0])}, "has 2 axes"),

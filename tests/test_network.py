@@ -1,5 +1,6 @@
 """Downloads from servers that misbehave, mirrors, the lock file, and layers of chunks over http."""
 
+import gzip
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import zarr
 from conftest import ROOT
+from PIL import Image
 from server import Server
 
 from fgnet import volume
@@ -310,3 +312,42 @@ def test_a_copy_that_is_not_the_locked_one_is_fetched_anew(tmp_path: Path, serve
     lock = tmp_path / "checksums.lock"
     lock.write_text(f"sha256:{hashlib.sha256(new).hexdigest()}  {url}\n")
     assert np.array_equal(download(tmp_path, {"source": url}), 255 - RAW)
+
+
+def test_a_mistake_in_the_config_costs_no_second_download(tmp_path: Path, server: Server) -> None:
+    with h5py.File(tmp_path / "two.h5", "w") as file:
+        file["a"] = file["b"] = RAW
+    url = server.put("two.h5", (tmp_path / "two.h5").read_bytes())
+    entry = {"source": {"path": url}, "voxel_size": [40, 4, 4]}
+    with pytest.raises(InputError, match=r"two.h5 holds a, b; say with `dataset`"):
+        download(tmp_path / "r", entry)
+    entry["source"]["dataset"] = "b"
+    assert np.array_equal(download(tmp_path / "r", entry), RAW)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("what", ["page", "packed page", "page for packed", "section", "half"])
+def test_what_a_server_gave_by_mistake_is_not_kept(
+    tmp_path: Path, server: Server, what: str
+) -> None:
+    right = gzip.compress(hdf5(tmp_path / "in.h5", RAW))
+    page = b"<html>log in</html>"
+    sections = []
+    for number, section in enumerate(RAW):
+        Image.fromarray(section).save(tmp_path / "s.png")
+        sections.append((tmp_path / "s.png").read_bytes())
+        server.put(f"em.{number}.png", sections[-1])
+    place, name, wrong, right = {
+        "page": ("in.h5", "in.h5", page, gzip.decompress(right)),
+        "packed page": ("in.h5.gz", "in.h5.gz", gzip.compress(page), right),
+        "page for packed": ("in.h5.gz", "in.h5.gz", page, right),
+        "section": ("em.{0..8}.png", "em.3.png", page, sections[3]),
+        "half": ("em.{0..8}.png", "em.3.png", sections[3][:900], sections[3]),
+    }[what]
+    server.put(name, wrong)
+    entry = {"source": server.url + place, "voxel_size": [40, 4, 4]}
+    with pytest.raises(InputError, match=f"{server.url}{name} gave a wrong file: "):
+        download(tmp_path / "r", entry)
+    assert not [one for one in left(tmp_path / "r") if "em" not in one or "em.3" in one]
+    server.put(name, right)
+    assert np.array_equal(download(tmp_path / "r", entry), RAW)

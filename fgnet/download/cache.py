@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 import requests
 
 from fgnet.download.http import fetch
-from fgnet.errors import InputError
+from fgnet.errors import Damaged, InputError
 from fgnet.settings.download import Download
 from fgnet.volume import digest, whole_or_nothing
 
@@ -56,21 +56,28 @@ class Cache:
         Raises InputError when there is no such file or it is not the one of the checksum.
         """
         path = self._fetched(location, checksum, mirrors)
-        if member is not None:
-            return self._unpacked(path, member, _member(path, member))
-        if path.suffix == ".gz":
-            return self._unpacked(path, path.stem, _gunzipped(path))
+        with self.using(location, path):
+            if member is not None:
+                return self._unpacked(path, member, _member(path, member))
+            if path.suffix == ".gz":
+                return self._unpacked(path, path.stem, _gunzipped(path))
         return path
 
-    def forget(self, path: Path) -> bool:
-        """Remove a file that proved unusable, so that the next run fetches it anew.
+    @contextmanager
+    def using(self, location: str, path: Path) -> Iterator[None]:
+        """Remove what came from an address, or was unpacked, where its use shows it damaged.
 
-        Returns whether it was one that had been fetched or unpacked here.
+        The next run then gets it anew; a file that the user has here stays.
         """
-        if path.parent != self.folder:
-            return False
-        path.unlink(missing_ok=True)
-        return True
+        try:
+            yield
+        except Damaged as error:
+            if path.parent == self.folder and path != _path(location):
+                path.unlink(missing_ok=True)
+            if not remote(location):
+                raise
+            self._place(location).unlink(missing_ok=True)
+            raise InputError(f"{location} gave a wrong file: {error}") from error
 
     def first(self, address: str) -> str | None:
         """The checksum of what came from an address first, as the lock file has it."""
@@ -102,7 +109,7 @@ class Cache:
                 partial.write_text(text, encoding="utf-8")
 
     def _fetched(self, location: str, checksum: str | None, mirrors: Sequence[str]) -> Path:
-        if not location.startswith(("http://", "https://")):
+        if not remote(location):
             path = _path(location)
             if "://" in location and not location.startswith("file://"):
                 raise InputError(
@@ -117,8 +124,7 @@ class Cache:
                     "correct the checksum in the config or get the file anew"
                 )
             return path
-        name = unquote(urlsplit(location).path).rsplit("/", 1)[-1]
-        target = self.folder / key(location, name)
+        target = self._place(location)
         wanted = checksum or self.first(location)
         with locked(target):
             if not (target.is_file() and (wanted is None or digest(target, wanted) == wanted)):
@@ -126,6 +132,10 @@ class Cache:
         if checksum is None:
             self.check(location, digest(target))
         return target
+
+    def _place(self, address: str) -> Path:
+        """Where what comes from an address is kept."""
+        return self.folder / key(address, unquote(urlsplit(address).path).rsplit("/", 1)[-1])
 
     def _from_any(self, addresses: Sequence[str], target: Path, checksum: str | None) -> None:
         for number, address in enumerate(addresses, 1):
@@ -150,8 +160,13 @@ class Cache:
                         partial.open("wb") as stream,
                     ):
                         shutil.copyfileobj(source, stream, 1 << 20)
-                except (gzip.BadGzipFile, zipfile.BadZipFile, EOFError, zlib.error) as error:
+                except (RuntimeError, NotImplementedError) as error:
                     raise InputError(
+                        f"{str(packed)!r} cannot be unpacked ({error}); unpack it yourself and "
+                        "give the path of what is in it"
+                    ) from error
+                except (gzip.BadGzipFile, zipfile.BadZipFile, EOFError, zlib.error) as error:
+                    raise Damaged(
                         f"{str(packed)!r} cannot be unpacked ({error}), it may be truncated; "
                         "get it anew"
                     ) from error
@@ -171,6 +186,11 @@ def read_lock(path: Path) -> dict[str, str]:
             )
         found[address] = checksum
     return found
+
+
+def remote(location: str) -> bool:
+    """Whether a place is an address from which single files are fetched."""
+    return location.startswith(("http://", "https://"))
 
 
 def _path(location: str) -> Path:

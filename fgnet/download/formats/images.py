@@ -16,7 +16,7 @@ from PIL import Image
 from fgnet import volume
 from fgnet.download.cache import PROJECT, Cache
 from fgnet.download.layers import Layer, Shape, Slices
-from fgnet.errors import InputError
+from fgnet.errors import Damaged, InputError
 from fgnet.progress import track
 from fgnet.settings.sources import RANGE, Source, numbered
 from fgnet.volume import Array
@@ -49,13 +49,16 @@ def open_images(source: Source, cache: Cache) -> Iterator[Layer]:
         with ThreadPoolExecutor(cache.settings.connections) as pool:
             found = pool.map(fetched, wanted)
             paths = tuple(track(found, f"fetch {source.path}", total=len(wanted)))
-        for path in paths:
-            _agrees(path, first)
+        for place, path in zip(wanted, paths, strict=True):
+            with cache.using(place, path):
+                _agrees(path, first)
         return paths
 
     @functools.lru_cache(maxsize=volume.CHUNK[0])
     def section(index: int) -> Array:
-        return pixels(fetched(places[index]))
+        path = fetched(places[index])
+        with cache.using(places[index], path):
+            return pixels(path)
 
     def read(box: Slices) -> Array:
         numbers = range(len(places))[box[0]]
@@ -64,7 +67,8 @@ def open_images(source: Source, cache: Cache) -> Iterator[Layer]:
     if source.axes not in (None, "zyx"):
         raise InputError(f"{source.path}: a series of images has the axes zyx, not {source.axes}")
     first = fetched(places[0])
-    dtype, height, width = kind(first)
+    with cache.using(places[0], first):
+        dtype, height, width = kind(first)
     shape: Shape = (len(places), height, width)
     yield replace(Layer(source.path, shape, dtype, read), prepare=prepare)
 
@@ -116,7 +120,7 @@ def kind(path: Path) -> Kind:
         with Image.open(path) as image:
             mode, height, width = image.mode, image.height, image.width
     except (OSError, ValueError, tifffile.TiffFileError) as error:
-        raise InputError(f"{str(path)!r} is no image ({error}); get it anew") from error
+        raise Damaged(f"{str(path)!r} is no image ({error}); get it anew") from error
     if mode not in DTYPES:
         raise InputError(
             f"{str(path)!r} has pixels of the kind {mode!r}; sections must be greyscale: convert it"
@@ -144,7 +148,7 @@ def pixels(path: Path) -> Array:
         with Image.open(path) as image:
             return np.asarray(image).astype(DTYPES[image.mode], copy=False)
     except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(
+        raise Damaged(
             f"{str(path)!r} cannot be read ({error}), it may be truncated; get it anew"
         ) from error
 

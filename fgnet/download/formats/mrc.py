@@ -9,7 +9,7 @@ from pathlib import Path
 import mrcfile
 
 from fgnet.download.layers import Layer, guessed, oriented
-from fgnet.errors import InputError
+from fgnet.errors import Damaged
 from fgnet.settings.sources import Source
 from fgnet.volume import Triple
 
@@ -22,7 +22,7 @@ def open_mrc(path: Path, source: Source) -> Iterator[Layer]:
             warnings.simplefilter("ignore")
             file = mrcfile.mmap(path, "r")
     except (ValueError, OSError) as error:
-        raise InputError(f"{str(path)!r} cannot be read as MRC ({error}); get it anew") from error
+        raise Damaged(f"{str(path)!r} cannot be read as MRC ({error}); get it anew") from error
     with file:
         data = file.data
         axes = source.axes or guessed(data.shape, str(path))

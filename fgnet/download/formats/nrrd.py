@@ -12,7 +12,7 @@ import numpy as np
 
 from fgnet.download.formats.units import NANOMETRES
 from fgnet.download.layers import Layer, guessed, oriented
-from fgnet.errors import InputError
+from fgnet.errors import Damaged
 from fgnet.settings.sources import Source
 from fgnet.volume import Triple
 
@@ -31,7 +31,7 @@ def open_nrrd(path: Path, source: Source) -> Iterator[Layer]:
             if data is None:
                 data, header = nrrd.read(str(path), index_order="F")
     except (nrrd.NRRDError, OSError, ValueError, EOFError) as error:
-        raise InputError(f"{str(path)!r} cannot be read as NRRD ({error}); get it anew") from error
+        raise Damaged(f"{str(path)!r} cannot be read as NRRD ({error}); get it anew") from error
     # NRRD counts the fastest axis first
     axes = source.axes or guessed(data.shape, str(path), "xyz")
     layer = oriented(str(path), data.shape, data.dtype, axes, lambda box: data[box])

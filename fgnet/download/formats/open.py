@@ -15,7 +15,7 @@ from fgnet.download.formats.tiff import open_tiff
 from fgnet.download.formats.zarr import address, fetched, open_container
 from fgnet.download.layers import Layer, Role
 from fgnet.download.pieces import in_pieces
-from fgnet.errors import InputError
+from fgnet.errors import Damaged, InputError
 from fgnet.settings.sources import RANGE, Format, Source
 from fgnet.volume import Triple
 
@@ -52,12 +52,8 @@ def open_layer(
             layer = stack.enter_context(open_container(source, role, size))
         else:
             path = cache.local(source.path, source.checksum, source.member, source.mirrors)
-            try:
+            with cache.using(source.path, path):
                 layer = stack.enter_context(open_file(path, kind, source, role, cache))
-            except InputError as error:
-                if cache.forget(path):
-                    raise InputError(f"{source.path} gave a wrong file: {error}") from error
-                raise
             layer = replace(layer, files=(path,))
         if source.offset is not None:
             layer = replace(layer, offset=source.offset)
@@ -143,7 +139,7 @@ def by_content(path: Path) -> Format:
     what = "is empty" if not start else f"begins with {start[:16]!r}"
     if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
         what = "is a web page"
-    raise InputError(
+    raise Damaged(
         f"{str(path)!r} {what}, which is none of HDF5, TIFF, NRRD and MRC; get it anew, or give "
         "the path of a file in one of these formats"
     )

@@ -16,7 +16,7 @@ import tifffile
 from fgnet import volume
 from fgnet.download.formats.units import NANOMETRES
 from fgnet.download.layers import Layer, oriented
-from fgnet.errors import InputError
+from fgnet.errors import Damaged, InputError
 from fgnet.settings.sources import Source
 from fgnet.volume import Array, Triple
 
@@ -33,14 +33,14 @@ def open_tiff(path: Path, source: Source) -> Iterator[Layer]:
     try:
         file = tifffile.TiffFile(path)
     except (tifffile.TiffFileError, ValueError, OSError, IndexError) as error:
-        raise InputError(f"{str(path)!r} cannot be read as TIFF ({error}); get it anew") from error
+        raise Damaged(f"{str(path)!r} cannot be read as TIFF ({error}); get it anew") from error
     with file:
         with complaints() as found:
             series = file.series[0] if file.series else None
         if found:
-            raise InputError(f"{str(path)!r} is damaged or truncated ({found[0]}); get it anew")
+            raise Damaged(f"{str(path)!r} is damaged or truncated ({found[0]}); get it anew")
         if series is None or not series.shape:
-            raise InputError(f"{str(path)!r} is a TIFF without an image; get it anew")
+            raise Damaged(f"{str(path)!r} is a TIFF without an image; get it anew")
         whole(file, path)
         axes = source.axes or stack_axes(series.axes, series.shape, str(path))
         if series.dataoffset is not None:
@@ -142,7 +142,7 @@ def whole(file: Any, path: Path) -> None:
             ]
         missing = sum(page is None for page in series.pages) if series.dataoffset is None else 0
         if missing or max(ends, default=0) > size:
-            raise InputError(
+            raise Damaged(
                 f"{str(path)!r} is truncated: {size} bytes, and its image reaches to "
                 f"{max(ends, default=0)}; get it anew"
             )
