@@ -55,6 +55,35 @@ def content(folder: Path, data: bytes) -> dict[str, Any]:
     return {"source": str(folder / "in.h5")}
 
 
+def chunked(folder: Path, **options: Any) -> Path:
+    with h5py.File(folder / "in.h5", "w") as file:
+        file.create_dataset("em", data=RAW, chunks=(3, 40, 50), **options)
+    return folder / "in.h5"
+
+
+def damaged_chunk(folder: Path) -> dict[str, Any]:
+    path = chunked(folder, compression="gzip")
+    with h5py.File(path) as file:
+        chunk = file["em"].id.get_chunk_info(1)
+    data = bytearray(path.read_bytes())
+    data[chunk.byte_offset + 20 : chunk.byte_offset + 900] = b"\xff" * 880
+    path.write_bytes(data)
+    return {"source": str(path)}
+
+
+def unknown_filter(folder: Path) -> dict[str, Any]:
+    """As bitshuffle's, which h5py lacks: LZF with another number."""
+    path = chunked(folder, compression="lzf")
+    path.write_bytes(path.read_bytes().replace(b"\x00\x7d", b"\x08\x7d"))
+    return {"source": str(path)}
+
+
+def linked(folder: Path, item: Any) -> dict[str, Any]:
+    with h5py.File(folder / "in.h5", "w") as file:
+        file["em"] = item
+    return {"source": {"path": str(folder / "in.h5"), "dataset": "em"}}
+
+
 def truncated_tiff(folder: Path, **options: Any) -> dict[str, Any]:
     tifffile.imwrite(folder / "in.tif", RAW, **options)
     return {"source": cut(folder / "in.tif")}
@@ -144,6 +173,12 @@ BROKEN: dict[str, tuple[Make, str]] = {
     "empty folder": (empty_folder, "holds no images"),
     "no such pattern": (lambda f: {"source": f"{f}/em/*.png"}, "names no images"),
     "truncated HDF5": (lambda f: {"source": cut(hdf5(f))}, "truncated"),
+    "damaged HDF5 chunk": (damaged_chunk, "em: a part of it cannot be read"),
+    "unknown HDF5 filter": (unknown_filter, r"by the filter lzf \(32008\), .*h5repack"),
+    "link to nowhere": (
+        lambda f: linked(f, h5py.ExternalLink("none.h5", "em")), "em: no such dataset"
+    ),
+    "empty HDF5 dataset": (lambda f: linked(f, h5py.Empty("u1")), "has 0 axes"),
     "truncated TIFF": (truncated_tiff, "in.tif' .*get it anew"),
     "truncated compressed TIFF": (
         lambda f: truncated_tiff(f, compression="zlib"), "in.tif' is damaged or truncated"

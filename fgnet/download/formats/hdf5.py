@@ -1,6 +1,6 @@
 """Opening a layer that lies in an HDF5 file, or in the arrays of another container."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,19 +29,43 @@ def open_hdf5(path: Path, source: Source, role: Role) -> Iterator[Layer]:
     """
     with volume.opened(path) as file:
         name = source.dataset or default(volume.names(file), role, str(path))
-        if name not in file or not isinstance(file[name], h5py.Dataset):
+        data = file.get(name)  # None for a link to nowhere
+        if not isinstance(data, h5py.Dataset):
             raise InputError(
                 f"{path}: {name}: no such dataset; the file holds "
                 f"{', '.join(volume.names(file)) or 'none'}: name one with `dataset`"
             )
-        data = file[name]
         where = f"{path}: {name}"
-        axes = source.axes or guessed(data.shape, where)
-        layer = oriented(where, data.shape, data.dtype, axes, lambda box: data[box])
+        shape = data.shape or ()
+        axes = source.axes or guessed(shape, where)
+        layer = oriented(where, shape, data.dtype, axes, reader(data, where))
         table = source.mapping if isinstance(source, Labels) else None
         if table is not None:
             layer = mapped(layer, volume.dataset(file, table, "rc", "iu"))
         yield recorded(layer, data.attrs)
+
+
+def reader(data: h5py.Dataset, where: str) -> Callable[[tuple[slice, ...]], Array]:
+    """Reads boxes of a dataset. Raises InputError where this machine cannot unpack it."""
+    about = data.id.get_create_plist()
+    for number in range(about.get_nfilters()):
+        code, _, _, name = about.get_filter(number)
+        if not h5py.h5z.filter_avail(code):
+            raise InputError(
+                f"{where}: is compressed by the filter {name.decode() or 'without a name'} "
+                f"({code}), which HDF5 here lacks; repack it (h5repack -f GZIP=1), or name the "
+                "folder of the filter in HDF5_PLUGIN_PATH"
+            )
+
+    def read(box: tuple[slice, ...]) -> Array:
+        try:
+            return np.asarray(data[box])
+        except OSError as error:
+            raise InputError(
+                f"{where}: a part of it cannot be read ({error}); get it anew"
+            ) from error
+
+    return read
 
 
 def default(names: Sequence[str], role: Role, where: str) -> str:
