@@ -154,6 +154,13 @@ def recorded(folder: Path) -> dict[str, Any]:
     return {"source": path}
 
 
+def no_length(folder: Path) -> dict[str, Any]:
+    path = hdf5(folder)
+    with h5py.File(path, "a") as file:
+        file["volumes/raw"].attrs["resolution"] = [0, 4, 4]
+    return {"source": path, "voxel_size": None, "crop": {"unit": "nm", "z": [0, 80]}}
+
+
 def empty_folder(folder: Path) -> dict[str, Any]:
     (folder / "em").mkdir()
     return {"source": str(folder / "em")}
@@ -226,6 +233,7 @@ BROKEN: dict[str, tuple[Make, str]] = {
     "negative labels": (lambda f: both(f, RAW, IDS.astype(int) - 9), "negative label"),
     "mismatched shapes": (lambda f: both(f, RAW, IDS[:, 1:]), "they must agree, or give"),
     "voxel sizes": (recorded, "voxel sizes differ: 40 x 4 x 4 nm by voxel_size in the config"),
+    "voxel size of nothing": (no_length, "records the voxel size 0 x 4 x 4 nm"),
     "crop": (lambda f: {"source": hdf5(f), "crop": {"y": [0, 41]}}, "y runs from 0 to 40"),
     "checksum": (
         lambda f: {"source": {"path": hdf5(f), "checksum": "0" * 64}}, "has the checksum sha256:"

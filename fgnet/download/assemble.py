@@ -86,6 +86,11 @@ def agreed_size(layers: list[Layer], given: Triple | None) -> Triple:
     known += [(one.name, one.voxel_size) for one in layers if one.voxel_size is not None]
     if not known:
         raise InputError("the source records no voxel size; give voxel_size in nm (z, y, x)")
+    for name, own in known:
+        if not all(0 < nm < np.inf for nm in own):
+            raise InputError(
+                f"{name} records the voxel size {_words(own)}; lengths are above 0: correct it"
+            )
     name, size = known[0]
     for other, own in known[1:]:
         if not np.allclose(own, size, rtol=0.01):
