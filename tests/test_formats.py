@@ -237,6 +237,28 @@ def mrc(place: Path, values: np.ndarray) -> dict[str, Any]:
     return {"path": str(path)}
 
 
+def mrc_turned(place: Path, values: np.ndarray) -> dict[str, Any]:
+    """The slowest axis is x, as the header says."""
+    path = mrc(place, np.ascontiguousarray(values.transpose(2, 1, 0)))["path"]
+    with mrcfile.mmap(path, "r+") as file:
+        file.header.mapc, file.header.mapr, file.header.maps = 3, 2, 1
+        file.header.mx, file.header.my, file.header.mz = values.shape[::-1]
+        file.header.cella = tuple(10 * s * n for s, n in zip(SIZE, values.shape, strict=True))[::-1]
+    return {"path": path}
+
+
+def mrc_imod(place: Path, values: np.ndarray) -> dict[str, Any]:
+    """Bytes without a sign, as IMOD's flags say; the voxel size of a program that knows none."""
+    path = place.with_suffix(".mrc")
+    with mrcfile.new(path) as file:
+        file.set_data(values.view(np.int8))
+        file.voxel_size = 1
+    data = bytearray(path.read_bytes())
+    data[152:160] = struct.pack("<ii", 1146047817, 0)
+    path.write_bytes(data)
+    return {"path": str(path), "offset": OFFSET}
+
+
 def big_tiff(place: Path, values: np.ndarray) -> dict[str, Any]:
     return ome_tiff(place, values, bigtiff=True, byteorder=">")
 
@@ -265,6 +287,7 @@ GREY = [*CHUNKED, *FILES, imagej, png, tiff_folder]
 def cases() -> list[Any]:
     found = [(write, raw, IDS) for write in GREY for raw in (BYTES, WORDS)]
     found += [(mrc, WORDS, IDS), (mrc, BYTES.view(np.int8), IDS)]
+    found += [(mrc_turned, WORDS, IDS), (mrc_imod, BYTES, IDS)]
     return [pytest.param(*one, id=f"{one[0].__name__}-{one[1].dtype}") for one in found]
 
 
