@@ -227,6 +227,15 @@ def nrrd_gzip(place: Path, values: np.ndarray) -> dict[str, Any]:
     return nrrd_raw(place, values, "gzip")
 
 
+def nrrd_windows(place: Path, values: np.ndarray) -> dict[str, Any]:
+    """Lines of the header end as on Windows, and it is long; the values hold empty lines."""
+    path = Path(nrrd_raw(place, values)["path"])
+    header, _, data = path.read_bytes().partition(b"\n\n")
+    header += b"\nhistory:=" + b"x" * 70_000
+    path.write_bytes(header.replace(b"\n", b"\r\n") + b"\r\n\r\n" + data)
+    return {"path": str(path)}
+
+
 def mrc(place: Path, values: np.ndarray) -> dict[str, Any]:
     path = place.with_suffix(".mrc")
     with mrcfile.new(path) as file:
@@ -287,6 +296,7 @@ GREY = [*CHUNKED, *FILES, imagej, png, tiff_folder]
 def cases() -> list[Any]:
     found = [(write, raw, IDS) for write in GREY for raw in (BYTES, WORDS)]
     found += [(mrc, WORDS, IDS), (mrc, BYTES.view(np.int8), IDS)]
+    found += [(nrrd_windows, np.where(BYTES < 64, 10, BYTES).astype(np.uint8), IDS)]
     found += [(mrc_turned, WORDS, IDS), (mrc_imod, BYTES, IDS)]
     return [pytest.param(*one, id=f"{one[0].__name__}-{one[1].dtype}") for one in found]
 

@@ -26,8 +26,9 @@ def open_nrrd(path: Path, source: Source) -> Iterator[Layer]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            header = nrrd.read_header(str(path))
-            data = mapped(path, header)
+            with path.open("rb") as stream:
+                header = nrrd.read_header(stream)
+                data = mapped(path, header, stream.tell())
             if data is None:
                 data, header = nrrd.read(str(path), index_order="F")
     except (nrrd.NRRDError, OSError, ValueError, EOFError) as error:
@@ -44,8 +45,8 @@ def open_nrrd(path: Path, source: Source) -> Iterator[Layer]:
     )
 
 
-def mapped(path: Path, header: dict[str, Any]) -> np.ndarray[Any, Any] | None:
-    """The values as they lie in the file, or None where they are compressed or elsewhere."""
+def mapped(path: Path, header: dict[str, Any], start: int) -> np.ndarray[Any, Any] | None:
+    """The values as they lie after the header, or None where they are compressed or elsewhere."""
     if header.get("encoding") != "raw" or "data file" in header or "datafile" in header:
         return None
     if header.get("line skip") or header.get("byte skip"):
@@ -53,9 +54,6 @@ def mapped(path: Path, header: dict[str, Any]) -> np.ndarray[Any, Any] | None:
     dtype = np.dtype(nrrd.reader._determine_datatype(header))
     shape = tuple(int(size) for size in header["sizes"])
     length = int(np.prod(shape)) * dtype.itemsize
-    with path.open("rb") as stream:
-        text = stream.read(1 << 16)
-    start = text.index(b"\n\n") + 2 if b"\n\n" in text else text.index(b"\r\n\r\n") + 4
     if path.stat().st_size < start + length:
         raise ValueError(f"{path.stat().st_size - start} of {length} bytes of values")
     return np.memmap(path, dtype, "r", start, shape, order="F")
