@@ -89,6 +89,20 @@ def truncated_tiff(folder: Path, **options: Any) -> dict[str, Any]:
     return {"source": cut(folder / "in.tif")}
 
 
+def tiff_of(folder: Path, odd: int, **options: Any) -> dict[str, Any]:
+    """A TIFF one of whose sections is smaller."""
+    with tifffile.TiffWriter(folder / "in.tif") as file:
+        for number, section in enumerate([*RAW, *RAW]):
+            page = section[:30] if number == odd else section
+            file.write(page, contiguous=False, metadata=None, **options)
+    return {"source": str(folder / "in.tif")}
+
+
+def tiles_of_sections(folder: Path) -> dict[str, Any]:
+    tifffile.imwrite(folder / "in.tif", RAW, volumetric=True, tile=(4, 16, 16))
+    return {"source": str(folder / "in.tif")}
+
+
 def truncated_nrrd(folder: Path, encoding: str) -> dict[str, Any]:
     nrrd.write(str(folder / "in.nrrd"), RAW.T, {"encoding": encoding})
     return {"source": cut(folder / "in.nrrd")}
@@ -190,6 +204,12 @@ BROKEN: dict[str, tuple[Make, str]] = {
     "truncated compressed TIFF": (
         lambda f: truncated_tiff(f, compression="zlib"), "in.tif' is damaged or truncated"
     ),
+    "TIFF of two sizes": (lambda f: tiff_of(f, 11), r"shapes that differ, such as \(11, 40, 50\) and"),
+    "TIFF of two sizes inside": (lambda f: tiff_of(f, 4), r"section 4 has the shape \(30, 50\)"),
+    "tiled TIFF of two sizes inside": (
+        lambda f: tiff_of(f, 4, tile=(16, 16)), "sections that differ"
+    ),
+    "TIFF in tiles of sections": (tiles_of_sections, "a page for each section"),
     "truncated section": (truncated_section, "3.png' cannot be read .*truncated"),
     "truncated NRRD": (lambda f: truncated_nrrd(f, "raw"), "cannot be read as NRRD"),
     "truncated compressed NRRD": (lambda f: truncated_nrrd(f, "gzip"), "cannot be read as NRRD"),

@@ -19,6 +19,7 @@ from PIL import Image
 
 from fgnet import volume
 from fgnet.download.__main__ import run_volume
+from fgnet.download.formats import tiff
 from fgnet.download.formats.images import natural
 from fgnet.errors import InputError
 
@@ -441,3 +442,16 @@ def test_resampling_by_blocks_is_that_of_the_whole(tmp_path: Path) -> None:
         for box in [(slice(2, 5), slice(7, 31), slice(3, 4)), (slice(z - 1, z),) * 1 + (
             slice(0, y), slice(x - 5, x))]:  # fmt: skip
             assert np.array_equal(new.read(box), whole[box])
+
+
+def test_lengths_in_tiff_metadata(tmp_path: Path) -> None:
+    """OME's sizes are in µm where they say nothing, its positions then are no lengths at all."""
+    pixels = "".join(f'PhysicalSize{axis}="0.004" ' for axis in "ZYX")
+    plane = "".join(f'Position{axis}="7" ' for axis in "ZYX")
+    text = f"<OME><Image><Pixels {pixels}><Plane {plane}/></Pixels></Image></OME>"
+    assert tiff.ome(text) == ((4, 4, 4), None)
+    reversed_stack = {"axes": "ZYX", "spacing": -0.04, "unit": "micron"}
+    path = tmp_path / "in.tif"
+    tifffile.imwrite(path, BYTES, imagej=True, resolution=(250, 250), metadata=reversed_stack)
+    with tifffile.TiffFile(path) as file:
+        assert tiff.imagej(file) == (40, 4, 4)

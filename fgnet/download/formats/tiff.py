@@ -36,7 +36,7 @@ def open_tiff(path: Path, source: Source) -> Iterator[Layer]:
         raise Damaged(f"{str(path)!r} cannot be read as TIFF ({error}); get it anew") from error
     with file:
         with complaints() as found:
-            series = file.series[0] if file.series else None
+            series = first(file, path)
         if found:
             raise Damaged(f"{str(path)!r} is damaged or truncated ({found[0]}); get it anew")
         if series is None or not series.shape:
@@ -54,6 +54,30 @@ def open_tiff(path: Path, source: Source) -> Iterator[Layer]:
             layer = oriented(str(path), series.shape, series.dtype, axes, pages(series, path))
         size, offset = metadata(file)
         yield replace(layer, voxel_size=size, offset=offset)
+
+
+def first(file: Any, path: Path) -> Any:
+    """The first series, or None. Raises InputError where sections differ in size or kind."""
+    try:
+        found = file.series
+    except RuntimeError as error:
+        raise InputError(
+            f"{str(path)!r} holds sections that differ ({error}); all must agree"
+        ) from error
+    if len(found) > 1 and not file.is_ome:
+        shapes = " and ".join(str(one.shape) for one in found[:2])
+        raise InputError(
+            f"{str(path)!r} holds images of shapes that differ, such as {shapes}; all sections "
+            "must agree: save those that are meant as a stack of their own"
+        )
+    if found and found[0].kind == "uniform":  # so called after a glance at a few pages
+        for number, page in enumerate(found[0].pages):
+            if page is not None and (shape := page.aspage().shape) != found[0].keyframe.shape:
+                raise InputError(
+                    f"{str(path)!r}: section {number} has the shape {shape}, the first "
+                    f"{found[0].keyframe.shape}; all sections must agree"
+                )
+    return found[0] if found else None
 
 
 @contextmanager
@@ -106,8 +130,13 @@ def stack_axes(axes: str, shape: tuple[int, ...], name: str) -> str:
 
 def pages(series: Any, path: Path) -> Any:
     """Reads boxes of a series whose pages are compressed, the last few kept."""
-    count = math.prod(series.shape) // (series.keyframe.imagelength * series.keyframe.imagewidth)
     height, width = series.keyframe.imagelength, series.keyframe.imagewidth
+    count = math.prod(series.shape) // (height * width)
+    if series.keyframe.imagedepth > 1:
+        raise InputError(
+            f"{str(path)!r} has tiles of {series.keyframe.imagedepth} sections; save it with a "
+            "page for each section"
+        )
 
     @functools.lru_cache(maxsize=volume.CHUNK[0])
     def page(index: int) -> Array:
@@ -162,15 +191,16 @@ def ome(text: str) -> tuple[Triple | None, Triple | None]:
     if pixels is None:
         return None, None
     plane = next((node for node in pixels.iter() if node.tag.endswith("Plane")), None)
-    size = _lengths(pixels.attrib, "PhysicalSize")
-    return size, None if plane is None else _lengths(plane.attrib, "Position")
+    size = _lengths(pixels.attrib, "PhysicalSize", "µm")
+    # a position without a unit is in a frame of its own, no length
+    return size, None if plane is None else _lengths(plane.attrib, "Position", "")
 
 
-def _lengths(attributes: dict[str, str], key: str) -> Triple | None:
+def _lengths(attributes: dict[str, str], key: str, default: str) -> Triple | None:
     found = []
     for axis in "ZYX":
         name = f"{key}{axis}"
-        unit = NANOMETRES.get(attributes.get(f"{name}Unit", "µm"))
+        unit = NANOMETRES.get(attributes.get(f"{name}Unit", default))
         if name not in attributes or unit is None:
             return None
         found.append(round(float(attributes[name]) * unit, 6))
@@ -184,7 +214,7 @@ def imagej(file: Any) -> Triple | None:
     tags = file.pages[0].tags
     if unit is None or "spacing" not in about or "XResolution" not in tags:
         return None
-    found = [float(about["spacing"]) * unit]
+    found = [abs(float(about["spacing"])) * unit]  # below 0 where the stack was reversed
     for name in ("YResolution", "XResolution"):
         pixels, per = tags[name].value
         if not pixels:
