@@ -204,7 +204,9 @@ BROKEN: dict[str, tuple[Make, str]] = {
     "truncated compressed TIFF": (
         lambda f: truncated_tiff(f, compression="zlib"), "in.tif' is damaged or truncated"
     ),
-    "TIFF of two sizes": (lambda f: tiff_of(f, 11), r"shapes that differ, such as \(11, 40, 50\) and"),
+    "TIFF of two sizes": (
+        lambda f: tiff_of(f, 11), r"shapes that differ, such as \(11, 40, 50\) and"
+    ),
     "TIFF of two sizes inside": (lambda f: tiff_of(f, 4), r"section 4 has the shape \(30, 50\)"),
     "tiled TIFF of two sizes inside": (
         lambda f: tiff_of(f, 4, tile=(16, 16)), "sections that differ"

@@ -367,8 +367,8 @@ def test_jpeg_sections_and_patterns(tmp_path: Path) -> None:
 
 
 def test_numbers_in_names_count_as_numbers() -> None:
-    names = ["z10_a2.png", "z9.png", "z10_a10.png", "a.png", "z010.png", "9.png"]
-    expected = ["9.png", "a.png", "z9.png", "z010.png", "z10_a2.png", "z10_a10.png"]
+    names = ["z10_a2.png", "z9.png", "z10_a10.png", "a.png", "z010.png", "9.png", "²1.png"]
+    expected = ["9.png", "a.png", "z9.png", "z010.png", "z10_a2.png", "z10_a10.png", "²1.png"]
     assert [p.name for p in sorted(map(Path, names), key=natural)] == expected
 
 
@@ -455,3 +455,22 @@ def test_lengths_in_tiff_metadata(tmp_path: Path) -> None:
     tifffile.imwrite(path, BYTES, imagej=True, resolution=(250, 250), metadata=reversed_stack)
     with tifffile.TiffFile(path) as file:
         assert tiff.imagej(file) == (40, 4, 4)
+
+
+def test_a_palette_stands_for_grey_values_and_for_ids(tmp_path: Path) -> None:
+    folders = {}
+    for name, step in (("grey", 1), ("colour", 2)):
+        folders[name] = str(tmp_path / name)
+        (tmp_path / name).mkdir()
+        palette = [shade * part % 256 for shade in range(255, -1, -1) for part in (1, 1, step)]
+        for number, section in enumerate(BYTES):
+            image = Image.fromarray(section)
+            image.putpalette(palette)
+            image.save(tmp_path / name / f"{number}.png")
+        (tmp_path / name / "._1.jpg").write_bytes(b"what a Mac leaves")
+    entry = {"source": folders["grey"], "labels": folders["colour"], "voxel_size": SIZE}
+    with h5py.File(download(tmp_path, entry)) as file:
+        assert np.array_equal(file[volume.RAW], 255 - BYTES)
+        assert np.array_equal(file[volume.LABELS], BYTES)
+    with pytest.raises(InputError, match=r"0.png' has a palette of colours"):
+        download(tmp_path, {**entry, "source": folders["colour"]})

@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +15,7 @@ from PIL import Image
 
 from fgnet import volume
 from fgnet.download.cache import PROJECT, Cache
-from fgnet.download.layers import Layer, Shape, Slices
+from fgnet.download.layers import Layer, Role, Shape, Slices
 from fgnet.errors import Damaged, InputError
 from fgnet.progress import track
 from fgnet.settings.sources import RANGE, Source, numbered
@@ -29,7 +29,7 @@ Kind = tuple[np.dtype[np.generic], int, int]
 
 
 @contextmanager
-def open_images(source: Source, cache: Cache) -> Iterator[Layer]:
+def open_images(source: Source, role: Role, cache: Cache) -> Iterator[Layer]:
     """Open a folder, or the files of a pattern, in natural order.
 
     Sections at an address are fetched when a box is prepared, those alone that it needs.
@@ -58,7 +58,7 @@ def open_images(source: Source, cache: Cache) -> Iterator[Layer]:
     def section(index: int) -> Array:
         path = fetched(places[index])
         with cache.using(places[index], path):
-            return pixels(path)
+            return pixels(path, role)
 
     def read(box: Slices) -> Array:
         numbers = range(len(places))[box[0]]
@@ -82,7 +82,7 @@ def sections(place: str) -> list[str]:
         return numbered(place)
     folder = Path(place)
     if folder.is_dir():
-        found = [path for path in folder.iterdir() if path.suffix.lower() in ENDINGS]
+        found = [path for path in shown(folder.iterdir()) if path.suffix.lower() in ENDINGS]
         endings = {path.suffix.lower() for path in found}
         if len(endings) > 1:
             raise InputError(
@@ -90,8 +90,7 @@ def sections(place: str) -> list[str]:
                 f"pattern which are meant, such as {place.rstrip('/')}/*{min(endings)}"
             )
     else:
-        found = list(folder.parent.glob(folder.name))
-    found = [path for path in found if not path.name.startswith(".")]
+        found = list(shown(folder.parent.glob(folder.name)))
     if not found:
         raise InputError(
             f"{place!r} names no images; sections end in {', '.join(ENDINGS)}: check the path"
@@ -99,10 +98,15 @@ def sections(place: str) -> list[str]:
     return [str(path) for path in sorted(found, key=natural)]
 
 
+def shown(paths: Iterable[Path]) -> Iterator[Path]:
+    """Without what systems hide, such as ._1.png."""
+    return (path for path in paths if not path.name.startswith("."))
+
+
 def natural(path: Path) -> list[tuple[int, str]]:
     """What to sort names by so that numbers in them count as numbers."""
     parts = re.split(r"(\d+)", path.name)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def kind(path: Path) -> Kind:
@@ -140,17 +144,31 @@ def _words(kind: Kind) -> str:
     return f"{kind[1]} x {kind[2]} {kind[0]}"
 
 
-def pixels(path: Path) -> Array:
+def pixels(path: Path, role: Role) -> Array:
     """The image of a section, (y, x)."""
     try:
         if path.suffix.lower() in (".tif", ".tiff"):
             return np.asarray(tifffile.imread(path))
         with Image.open(path) as image:
+            if image.mode == "P" and role == "image":
+                return shades(image, path)
             return np.asarray(image).astype(DTYPES[image.mode], copy=False)
     except (OSError, ValueError, RuntimeError) as error:
         raise Damaged(
             f"{str(path)!r} cannot be read ({error}), it may be truncated; get it anew"
         ) from error
+
+
+def shades(image: Image.Image, path: Path) -> Array:
+    """The grey values that a palette stands for; of labels its numbers themselves are meant."""
+    numbers = np.asarray(image)
+    palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    if np.ptp(palette[np.unique(numbers)], axis=1).any():
+        raise InputError(
+            f"{str(path)!r} has a palette of colours; sections must be grey: convert it"
+        )
+    grey: Array = palette[numbers, 0]
+    return grey
 
 
 def listed(cache: Cache, place: str) -> Path:

@@ -45,7 +45,7 @@ def open_layer(
     kind = source.format or by_name(source)
     with ExitStack() as stack:
         if kind == "images":
-            layer = stack.enter_context(open_images(source, cache))
+            layer = stack.enter_context(open_images(source, role, cache))
         elif kind == "precomputed":
             layer = stack.enter_context(open_precomputed(source, size))
         elif kind in ("zarr", "n5"):
