@@ -43,6 +43,7 @@ def test_the_first_source_whose_variables_are_set(monkeypatch: pytest.MonkeyPatc
         ({"source": {"path": "x", "axes": "zy"}}, "v.source.axes: z, y, x in the order"),
         ({"source": {"path": "x", "checksum": "12"}}, "v.source.checksum: .*64 .* hexadecimal"),
         ({"source": "x", "labels": {"path": "x", "background": [-1]}}, "v.labels.background.0"),
+        ({"source": "x", "labels": {"path": "x", "unlabelled": [2**64]}}, "an id has 64 bits"),
         ({"source": "x", "crop": {"units": "nm"}}, "crop.units: unknown key; did you mean 'unit'"),
         ({"phantom": {}, "labels": "x"}, "v: labels has no place beside phantom"),
         ({"source": "x", "of": "w"}, "v: exactly one of source, phantom and of"),

@@ -49,6 +49,13 @@ def _axes(text: str) -> str:
     return text
 
 
+def _id(number: int) -> int:
+    if number >= 2**64:
+        raise ValueError("an id has 64 bits, so it is at most 18446744073709551615")
+    return number
+
+
+Id = Annotated[int, Field(ge=0), AfterValidator(_id)]
 Checksum = Annotated[str, AfterValidator(_checksum)]
 Location = Annotated[str, Field(min_length=1), AfterValidator(_location)]
 Axes = Annotated[str, AfterValidator(_axes)]
@@ -154,10 +161,10 @@ class Labels(Source):
         "stored, id of the body. An id that the table leaves out keeps its value (NeuroProof's "
         "`transforms`).",
     )
-    background: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+    background: tuple[Id, ...] = Field(
         (), description="Ids that are no neuron (glia, extracellular space): they become 0."
     )
-    unlabelled: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+    unlabelled: tuple[Id, ...] = Field(
         (),
         description="Ids of voxels that nobody labelled: neither trained on nor scored, unlike "
         "background.",
