@@ -224,6 +224,10 @@ BROKEN: dict[str, tuple[Make, str]] = {
     "Zarr metadata": (
         lambda f: zarr3(f, lambda p: (p / "zarr.json").write_text("{")), "cannot be read as Zarr"
     ),
+    "Zarr attributes": (
+        lambda f: zarr3(f, lambda p: zarr.open_array(p).attrs.update(resolution=["4", 4, 4])),
+        "the attribute 'resolution' is .* needs three numbers",
+    ),
     "Zarr chunks without metadata": (
         lambda f: zarr3(f, lambda p: (p / "zarr.json").unlink()), "is no Zarr or N5 container"
     ),

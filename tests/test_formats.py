@@ -21,6 +21,7 @@ from fgnet import volume
 from fgnet.download.__main__ import run_volume
 from fgnet.download.formats import tiff
 from fgnet.download.formats.images import natural
+from fgnet.download.formats.units import nanometres
 from fgnet.errors import InputError
 
 SHAPE = (12, 37, 51)  # odd, so that no chunk or tile fits
@@ -200,6 +201,24 @@ def n5_pyramid(place: Path, values: np.ndarray) -> dict[str, Any]:
     return {"path": str(path)}
 
 
+def open_organelle(place: Path, values: np.ndarray) -> dict[str, Any]:
+    """As Janelia's COSEM has it: each scale with its own voxel size, the group with OME's name."""
+    source = n5_pyramid(place, values)
+    datasets = []
+    for level, step in enumerate((1, 2)):
+        size = [SIZE[0], SIZE[1] * step, SIZE[2] * step]
+        about = {"pixelResolution": {"dimensions": size[::-1], "unit": "nm"}}
+        about["transform"] = {"axes": [*"zyx"], "scale": size, "units": ["nm"] * 3}
+        datasets.append({"path": f"s{level}", "transform": about["transform"]})
+        file = Path(source["path"]) / f"s{level}" / "attributes.json"
+        kept = json.loads(file.read_text())
+        del kept["downsamplingFactors"]
+        file.write_text(json.dumps(kept | about))
+    about = {"n5": "2.0.0", "offset": OFFSET[::-1], "multiscales": [{"datasets": datasets}]}
+    (Path(source["path"]) / "attributes.json").write_text(json.dumps(about))
+    return source
+
+
 def precomputed(place: Path, values: np.ndarray) -> dict[str, Any]:
     from cloudvolume import CloudVolume
 
@@ -339,7 +358,7 @@ def test_labels_of_every_format(tmp_path: Path, write: Write, labels: np.ndarray
         assert file[volume.LABELS].dtype == labels.dtype
 
 
-@pytest.mark.parametrize("write", [ome_zarr_04, ome_zarr_05, n5_pyramid])
+@pytest.mark.parametrize("write", [ome_zarr_04, ome_zarr_05, n5_pyramid, open_organelle])
 def test_labels_are_read_at_the_scale_of_the_image(tmp_path: Path, write: Write) -> None:
     image = {**write(tmp_path / "raw", BYTES), "mip": 1}
     entry = {"source": image, "labels": write(tmp_path / "ids", IDS)}
@@ -474,3 +493,12 @@ def test_a_palette_stands_for_grey_values_and_for_ids(tmp_path: Path) -> None:
         assert np.array_equal(file[volume.LABELS], BYTES)
     with pytest.raises(InputError, match=r"0.png' has a palette of colours"):
         download(tmp_path, {**entry, "source": folders["colour"]})
+
+
+@pytest.mark.parametrize(
+    ("unit", "length"),
+    [("nanometers", 1), ("\u00b5m", 1e3), ("\u03bcm", 1e3), ("Microns", 1e3), ("Å", 0.1),
+     ("\u212b", 0.1), ("picometer", 1e-3), ("meter", 1e9), ("pixel", None), (None, None)],
+)  # fmt: skip
+def test_units_as_they_are_spelled(unit: object, length: float | None) -> None:
+    assert nanometres(unit) == length

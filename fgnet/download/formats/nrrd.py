@@ -10,7 +10,7 @@ from typing import Any
 import nrrd
 import numpy as np
 
-from fgnet.download.formats.units import NANOMETRES
+from fgnet.download.formats.units import nanometres
 from fgnet.download.layers import Layer, guessed, oriented
 from fgnet.errors import Damaged
 from fgnet.settings.sources import Source
@@ -62,7 +62,7 @@ def mapped(path: Path, header: dict[str, Any], start: int) -> np.ndarray[Any, An
 def metadata(header: dict[str, Any]) -> tuple[Triple | None, Triple | None]:
     """Voxel size and offset in nm in the order of the file's axes."""
     units = header.get("space units") or header.get("units") or []
-    factors = [NANOMETRES.get(str(unit)) for unit in units]
+    factors = [nanometres(unit) for unit in units]
     if len(factors) != 3 or any(factor is None for factor in factors):
         return None, None
     if (directions := header.get("space directions")) is not None:

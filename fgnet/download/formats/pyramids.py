@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fgnet.download.formats.units import NANOMETRES
+from fgnet.download.formats.units import nanometres
 from fgnet.errors import InputError
 from fgnet.settings.sources import Source
 from fgnet.volume import Triple
@@ -33,7 +33,9 @@ def scales_of(attributes: Json, child: Callable[[str], Any]) -> list[Scale]:
     Args:
         child: describes the node of a name inside the group, None where there is none.
     """
-    if about := ome(attributes):
+    about = ome(attributes)
+    # OpenOrganelle's N5 have scales of the same name, and what they say beside each array
+    if about and not any("transform" in one for one in about["datasets"]):
         return ome_scales(about)
     found: list[Scale] = []
     base = attributes_in_nm(attributes, "xyz")
@@ -71,7 +73,7 @@ def ome_scales(about: Json) -> list[Scale]:
     """
     axes = about.get("axes", [])
     units = {
-        str(axis["name"])[:1].lower(): NANOMETRES.get(str(axis.get("unit", "")).lower())
+        str(axis["name"])[:1].lower(): nanometres(axis.get("unit"))
         for axis in axes
         if isinstance(axis, dict)
     }
@@ -136,9 +138,10 @@ def attributes_in_nm(attributes: Json, order: str) -> dict[str, Any]:
         unit = units
         if isinstance(value, dict):
             value, unit = value.get("dimensions"), value.get("unit", "nm")
-        each = [unit] * 3 if isinstance(unit, str) else list(unit)
-        factors = [NANOMETRES.get(str(one).lower()) for one in each]
-        if not isinstance(value, list) or len(value) != 3 or len(factors) != 3:
+        each = unit if isinstance(unit, list) else [unit] * 3
+        factors = [nanometres(one) for one in each]
+        numbers = isinstance(value, list) and all(isinstance(v, int | float) for v in value)
+        if not numbers or len(value) != 3 or len(factors) != 3:
             raise InputError(f"the attribute {name!r} is {value!r}, needs three numbers; mend it")
         if all(factor is not None for factor in factors):
             turned = _nm(value, factors)

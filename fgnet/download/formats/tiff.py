@@ -14,7 +14,7 @@ import numpy as np
 import tifffile
 
 from fgnet import volume
-from fgnet.download.formats.units import NANOMETRES
+from fgnet.download.formats.units import nanometres
 from fgnet.download.layers import Layer, oriented
 from fgnet.errors import Damaged, InputError
 from fgnet.settings.sources import Source
@@ -200,7 +200,7 @@ def _lengths(attributes: dict[str, str], key: str, default: str) -> Triple | Non
     found = []
     for axis in "ZYX":
         name = f"{key}{axis}"
-        unit = NANOMETRES.get(attributes.get(f"{name}Unit", default))
+        unit = nanometres(attributes.get(f"{name}Unit", default))
         if name not in attributes or unit is None:
             return None
         found.append(round(float(attributes[name]) * unit, 6))
@@ -210,7 +210,7 @@ def _lengths(attributes: dict[str, str], key: str, default: str) -> Triple | Non
 def imagej(file: Any) -> Triple | None:
     """Voxel size from ImageJ's metadata: spacing of sections, pixels a unit."""
     about = file.imagej_metadata or {}
-    unit = NANOMETRES.get(str(about.get("unit", "")).replace("\\u00B5", "µ"))
+    unit = nanometres(str(about.get("unit", "")).replace("\\u00B5", "µ"))
     tags = file.pages[0].tags
     if unit is None or "spacing" not in about or "XResolution" not in tags:
         return None
