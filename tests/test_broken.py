@@ -146,6 +146,17 @@ def precomputed(folder: Path, text: str) -> dict[str, Any]:
     return {"source": f"precomputed://file://{folder}/em"}
 
 
+def damaged_layer(folder: Path, encoding: str) -> dict[str, Any]:
+    """A layer of one chunk, which is of another encoding than the info file says."""
+    scale = {"key": "s", "size": SHAPE[::-1], "chunk_sizes": [SHAPE[::-1]], "encoding": encoding,
+             "resolution": SIZE[::-1], "voxel_offset": [0, 0, 0]}  # fmt: skip
+    info = {"type": "image", "data_type": "uint8", "num_channels": 1, "scales": [scale]}
+    entry = precomputed(folder, json.dumps(info))
+    (folder / "em" / "s").mkdir()
+    (folder / "em" / "s" / "0-50_0-40_0-6").write_bytes(b"no chunk")
+    return entry
+
+
 def zipped(folder: Path) -> dict[str, Any]:
     with zipfile.ZipFile(folder / "in.zip", "w") as archive:
         archive.writestr("a.h5", b"x")
@@ -232,6 +243,11 @@ BROKEN: dict[str, tuple[Make, str]] = {
         lambda f: zarr3(f, lambda p: (p / "zarr.json").unlink()), "is no Zarr or N5 container"
     ),
     "precomputed info": (lambda f: precomputed(f, "{}"), "info file that is none"),
+    "precomputed info without scales": (
+        lambda f: precomputed(f, '{"scales": []}'), "info file that is none"
+    ),
+    "precomputed chunk": (lambda f: damaged_layer(f, "raw"), "a chunk cannot be read"),
+    "precomputed encoding": (lambda f: damaged_layer(f, "new"), "cannot be unpacked here"),
     "precomputed info no JSON": (lambda f: precomputed(f, "x"), "info file that is none"),
     "archive of another kind": (
         lambda f: foreign_zip(f, 9), "cannot be unpacked .*; unpack it yourself"

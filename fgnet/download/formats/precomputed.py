@@ -68,7 +68,7 @@ def _open(source: Source, mip: int) -> Any:
         raise InputError(
             f"{path!r} has no info file, so it is no precomputed layer; check the path"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, IndexError) as error:
         raise InputError(
             f"{path!r} has an info file that is none of a precomputed layer ({error}); mend it"
         ) from error
@@ -96,5 +96,14 @@ def _reader(layer: Any, name: str, first: Shape) -> Any:
             return np.asarray(layer[cut])
         except exceptions.EmptyVolumeException as error:
             raise InputError(f"{name!r} lacks chunks in the crop ({error}); move it") from error
+        except (ImportError, NotImplementedError) as error:
+            raise InputError(
+                f"{name!r} has chunks that cannot be unpacked here ({error}); install what does, "
+                "or take a copy of the layer in another encoding"
+            ) from error
+        except Exception as error:  # whatever the decoders of its many encodings raise
+            if not _local(name):
+                raise  # the network may be at fault, and another try may help
+            raise InputError(f"{name!r}: a chunk cannot be read ({error}); get it anew") from error
 
     return read
