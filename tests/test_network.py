@@ -351,3 +351,13 @@ def test_what_a_server_gave_by_mistake_is_not_kept(
     assert not [one for one in left(tmp_path / "r") if "em" not in one or "em.3" in one]
     server.put(name, right)
     assert np.array_equal(download(tmp_path / "r", entry), RAW)
+
+
+def test_pieces_of_a_layer_that_has_grown_are_not_mixed(tmp_path: Path, server: Server) -> None:
+    url = zarr3(server, tmp_path, RAW, "old")
+    assert np.array_equal(download(tmp_path, {"source": url}), RAW)
+    grown = np.concatenate([255 - RAW, RAW], axis=2)
+    zarr3(server, tmp_path, grown, "new")
+    for name in [name for name in server.files if name.startswith("new.zarr")]:
+        server.files[name.replace("new", "old", 1)] = server.files[name]
+    assert np.array_equal(download(tmp_path, {"source": url}), grown)

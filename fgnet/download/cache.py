@@ -92,7 +92,9 @@ class Cache:
         if first not in (None, checksum):
             raise InputError(
                 f"{address} gave the checksum {checksum}, and {first} when it was first fetched "
-                f"({self.settings.lock}); find out why it changed, or remove its line there"
+                f"({self.settings.lock}); find out why it changed: where what is kept in "
+                f"{str(self.folder)!r} is old, remove that, and where the change is right, the "
+                "address's line"
             )
         self.came[address] = checksum
 

@@ -29,7 +29,9 @@ def in_pieces(layer: Layer, cache: Cache) -> Layer:
     next goes on after them. A failed piece is tried again as often as the settings say.
     """
     assert layer.remote is not None and layer.chunks is not None
-    folder = cache.folder / key(layer.remote, layer.remote.rsplit("/", 1)[-1])
+    # pieces of a layer that has grown or become another do not go with those of before
+    identity = f"{layer.remote} {layer.shape} {layer.dtype}"
+    folder = cache.folder / key(identity, layer.remote.rsplit("/", 1)[-1])
     edge = piece(layer.chunks)
 
     def prepare(box: Slices) -> tuple[Path, ...]:
