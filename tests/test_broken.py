@@ -264,6 +264,9 @@ BROKEN: dict[str, tuple[Make, str]] = {
         lambda f: sections(f, RAW[0], RAW[1], RAW[2, :30]), "all sections must agree"
     ),
     "one section": (lambda f: {"source": hdf5(f, RAW[:1])}, "1 section is left"),
+    "one section after resampling": (
+        lambda f: {"source": hdf5(f), "resample": [200, 4, 4]}, "1 section is left"
+    ),
     "one image": (lambda f: {"source": sections(f, RAW[0])["source"] + "/0.png"}, "is one image"),
     "wrong axes": (
         lambda f: {"source": {"path": hdf5(f), "axes": "czyx"}}, r"3 axes .* not 4 \(c,z,y,x\)"

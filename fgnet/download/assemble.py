@@ -58,9 +58,8 @@ def assemble(
     wanted = cropped(image, origin, size, crop)
     for one, start in zip(others, starts, strict=True):
         wanted = common(wanted, image, one, start, crop)
-    if (depth := wanted[0].stop - wanted[0].start) < 2:
-        raise InputError(f"{image.name}: {depth} section is left, a volume needs at least 2")
-    shape = (depth, wanted[1].stop - wanted[1].start, wanted[2].stop - wanted[2].start)
+    z, y, x = (box.stop - box.start for box in wanted)
+    shape = (z, y, x)
     cut = [part(image, _starts(wanted), shape)]
     for one, start in zip(others, starts, strict=True):
         z, y, x = (box.start - low for box, low in zip(wanted, start, strict=True))
@@ -70,6 +69,8 @@ def assemble(
     )
     if resample is not None:
         cut = [resampled(one, size, resample, smooth=one is cut[0]) for one in cut]
+    if cut[0].shape[0] < 2:
+        raise InputError(f"{image.name}: 1 section is left, a volume needs at least 2")
     rest = iter(cut[1:])
     return Assembled(
         cut[0],

@@ -4,6 +4,7 @@ tensorstore reads all three with one interface, from files, http(s), gs and s3.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -187,4 +188,4 @@ def reader(place: str, driver: str) -> Callable[[tuple[slice, ...]], Array]:
 
 def plain(error: Exception) -> str:
     """The first line of an error, without tensorstore's account of where it came from."""
-    return str(error).split(" [source locations=")[0].split("\n")[0][:300]
+    return re.split(r" \[\w[\w ]*=", str(error))[0].split("\n")[0][:300]
