@@ -444,6 +444,7 @@ def test_resampling_reads_little_at_a_time(monkeypatch: pytest.MonkeyPatch) -> N
         box = (slice(0, z), slice(0, y), slice(0, x))
         expected = new.read(box)
         monkeypatch.setattr("fgnet.download.resample.VOXELS", 2000)
+        monkeypatch.setattr("fgnet.download.resample.ROWS", 3)
         assert np.array_equal(new.read(box), expected)
         assert max(sizes[1:]) <= 2000 < sizes[0]
         monkeypatch.undo()

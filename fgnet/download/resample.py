@@ -10,6 +10,7 @@ from fgnet.download.layers import Layer, Slices
 from fgnet.volume import Array, Triple
 
 Weights = npt.NDArray[np.float64]
+ROWS = 64  # that are interpolated at a time
 VOXELS = 1 << 25  # of the source at a time: a quarter GB as the floats that they become
 
 
@@ -46,10 +47,11 @@ def resampled(layer: Layer, size: Triple, wanted: Triple, smooth: bool) -> Layer
                 return np.concatenate([read(half) for half in halves(box, axis)], axis)
         block = layer.read(inner)
         for axis, (cut, factor, length) in enumerate(zip(box, factors, layer.shape, strict=True)):
-            low, high = inner[axis].start, inner[axis].stop
+            low = inner[axis].start
+            if factor == 1:
+                continue
             if smooth:
-                table = weights(cut.start, cut.stop, factor, length)[:, low:high]
-                block = np.moveaxis(np.tensordot(table, block, (1, axis)), 0, axis)
+                block = interpolated(block, axis, cut, low, factor, length)
             else:
                 block = block.take(nearest(cut.start, cut.stop, factor, length) - low, axis)
         if smooth and dtype.kind in "ui":
@@ -86,12 +88,31 @@ def nearest(start: int, stop: int, factor: float, length: int) -> npt.NDArray[np
 
 def needed(start: int, stop: int, factor: float, length: int, smooth: bool) -> tuple[int, int]:
     """First and last + 1 of the old voxels that a range of new ones is made of."""
+    if factor == 1:
+        return start, stop
     if not smooth:
         places = nearest(start, stop, factor, length)
         return int(places[0]), int(places[-1]) + 1
     reach = max(factor, 1.0)
     low, high = centres(start, stop, factor)[[0, -1]]
     return max(int(np.floor(low - reach)), 0), min(int(np.ceil(high + reach)) + 1, length)
+
+
+def interpolated(
+    block: Array, axis: int, cut: slice, low: int, factor: float, length: int
+) -> Array:
+    """The new voxels of a range along one axis, from old ones that begin at ``low``.
+
+    In rows of a few: each is made of the old voxels near it, and a table of all would be zeros.
+    """
+    made = []
+    for start in range(cut.start, cut.stop, ROWS):
+        stop = min(start + ROWS, cut.stop)
+        first, last = needed(start, stop, factor, length, True)
+        table = weights(start, stop, factor, length)[:, first:last]
+        near = block.take(range(first - low, last - low), axis)
+        made.append(np.moveaxis(np.tensordot(table, near, (1, axis)), 0, axis))
+    return np.concatenate(made, axis)
 
 
 def weights(start: int, stop: int, factor: float, length: int) -> Weights:
