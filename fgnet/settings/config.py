@@ -10,6 +10,7 @@ from fgnet.settings.agglomerate import Agglomerate
 from fgnet.settings.base import Box, Section
 from fgnet.settings.download import Download, VolumeDownload
 from fgnet.settings.evaluate import Evaluate
+from fgnet.settings.export import Export
 from fgnet.settings.infer import Infer
 from fgnet.settings.network import FGNetNetwork, Sam2DecoderNetwork
 from fgnet.settings.normalize import Normalize
@@ -36,6 +37,7 @@ class Config(Section):
     )
     evaluate: Evaluate = Field(Evaluate(), description="How the threshold is chosen.")  # type: ignore[call-arg]
     report: Report = Field(Report(), description="What the pages show.")  # type: ignore[call-arg]
+    export: Export = Field(Export(), description="What is written for viewers.")  # type: ignore[call-arg]
 
     @model_validator(mode="after")
     def _can_run(self) -> Self:

@@ -1,0 +1,73 @@
+"""Write results in the formats that viewers read, and show them.
+
+python -m fgnet.export layer --layer image --input results/normalize/VOLUME.h5
+                             --output results/export/VOLUME/image.precomputed
+python -m fgnet.export state --parameters JSON --output results/export/VOLUME/neuroglancer.json
+python -m fgnet.export serve --folder results/export
+
+A layer's format follows from the suffix of its output: .precomputed, .ome.zarr, .h5, .ome.tif.
+"""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import get_args
+
+from fgnet import command
+from fgnet.errors import InputError
+from fgnet.export import serve, source, state
+from fgnet.settings.base import Box
+from fgnet.settings.export import SUFFIX, Folder, LayerName
+
+WRITERS = {f".{suffix}": f"fgnet.export.{name}" for name, suffix in SUFFIX.items()}
+
+
+def run_layer(
+    layer: LayerName, input: Path, box: str, threshold: Path | None, settings: str, output: Path
+) -> None:
+    """Write one layer of a volume in one format."""
+    module = next((WRITERS[end] for end in WRITERS if output.name.endswith(end)), None)
+    if module is None:
+        raise InputError(
+            f"{str(output)!r} has none of the suffixes {', '.join(WRITERS)}; rename the output"
+        )
+    wanted, part = Folder.from_json(settings), Box.from_json(box)
+    # formats bring libraries of their own; only the one that is written is imported
+    writer = importlib.import_module(module)
+    parameters = {"format": module.rpartition(".")[2], **wanted.model_dump(mode="json")}
+    with source.opened(layer, input, part, threshold, parameters) as opened:
+        writer.write(opened, output, wanted)
+
+
+def run_state(parameters: str, output: Path) -> None:
+    """Write what Neuroglancer is to show of a volume, and a page that links to it."""
+    state.run(parameters, output)
+
+
+def run_serve(folder: Path, host: str, port: int) -> None:
+    """Serve a folder of exports to Neuroglancer in the browser."""
+    serve.run(folder, host, port)
+
+
+parser = command.parser("export", __doc__ or "")
+steps = command.steps(parser, layer=run_layer, state=run_state, serve=run_serve)
+
+one = steps["layer"]
+one.add_argument("--layer", required=True, choices=get_args(LayerName))
+one.add_argument("--input", required=True, type=Path, help="HDF5 file that holds the layer")
+one.add_argument("--box", default="{}", metavar="JSON", help="the part of a normalised volume")
+one.add_argument("--threshold", type=Path, help="the threshold chosen, for a segmentation")
+one.add_argument("--settings", default="{}", metavar="JSON", help="mips, meshes, ...")
+one.add_argument("--output", required=True, type=Path)
+
+two = steps["state"]
+two.add_argument("--parameters", required=True, help="volume, box, layers, address as JSON")
+two.add_argument("--output", required=True, type=Path)
+
+three = steps["serve"]
+three.add_argument("--folder", type=Path, default=Path("results/export"))
+three.add_argument("--host", default="127.0.0.1", help="address to listen on")
+three.add_argument("--port", type=int, default=8090)
+
+if __name__ == "__main__":
+    sys.exit(command.main(parser, command.run_step))
