@@ -15,6 +15,7 @@ wildcard_constraints:
     agglomeration="[^/]+",
     shard=r"\d+",
     shards=r"\d+",
+    layer="image|labels|affinities|segmentation",
 
 
 include: "workflow/rules/common.smk"
@@ -25,9 +26,11 @@ include: "workflow/rules/infer.smk"
 include: "workflow/rules/agglomerate.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/export.smk"
 
 
 rule all:
     default_target: True
     input:
         rules.report.output,
+        exports(),

@@ -7,7 +7,8 @@ import pytest
 
 from fgnet.fingerprint import PACKAGE, imports, locate, sources
 
-STAGES = ("download", "normalize", "train", "infer", "agglomerate", "evaluate", "report")
+STAGES = ("download", "normalize", "train", "infer", "agglomerate", "evaluate", "report",
+          "export")  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -56,6 +56,7 @@ FAMILIES = {
     "model": ("train", "infer"),
     "agglomerate": ("agglomerate", "evaluate"),
     "report": ("report",),
+    "export": ("export",),
 }
 
 

@@ -56,7 +56,9 @@ one = steps["layer"]
 one.add_argument("--layer", required=True, choices=get_args(LayerName))
 one.add_argument("--input", required=True, type=Path, help="HDF5 file that holds the layer")
 one.add_argument("--box", default="{}", metavar="JSON", help="the part of a normalised volume")
-one.add_argument("--threshold", type=Path, help="the threshold chosen, for a segmentation")
+one.add_argument(
+    "--threshold", nargs="?", type=Path, help="the threshold chosen, for a segmentation"
+)
 one.add_argument("--settings", default="{}", metavar="JSON", help="mips, meshes, ...")
 one.add_argument("--output", required=True, type=Path)
 

@@ -93,9 +93,8 @@ def surfaces(block: Array, wanted: npt.NDArray[np.uint64]) -> Iterator[tuple[int
         inside = dense[grown] == index
         if inside.all():
             continue
-        vertices, faces, _, _ = marching_cubes(  # type: ignore[no-untyped-call]
-            inside.view(np.uint8), 0.5, gradient_direction="ascent"
-        )
+        mask = inside.view(np.uint8)
+        vertices, faces, _, _ = marching_cubes(mask, 0.5)  # type: ignore[no-untyped-call]
         yield name, vertices + [part.start for part in grown], faces.astype(np.int64)
 
 

@@ -1,6 +1,7 @@
 """A layer as OME-TIFF, page by page; BigTIFF where it needs more than 4 GB."""
 
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,10 +70,13 @@ def metadata(layer: Layer, planes: int, name: str) -> dict[str, Any]:
         [start + (plane % layer.shape[0]) * step for plane in range(planes)]
         for start, step in zip(layer.offset, (layer.voxel_size[0], 0, 0), strict=True)
     ]
+    record = json.dumps(layer.record, sort_keys=True)
     found: dict[str, Any] = {
         "axes": "ZYX" if layer.channels == 1 else "CZYX",
+        # the same for the same origin, so that the file does not differ for nothing
+        "UUID": str(uuid.uuid5(uuid.NAMESPACE_OID, record)),
         "Name": name,
-        "Description": json.dumps(layer.record, sort_keys=True),
+        "Description": record,
         "Plane": {},
     }
     for axis, size, position in zip("ZYX", layer.voxel_size, positions, strict=True):
