@@ -92,6 +92,16 @@ def made_by(file: h5py.File) -> dict[str, Any]:
     return record
 
 
+def look(file: h5py.File) -> dict[str, Any]:
+    """The settings that decide how the grey values of a normalised file look.
+
+    Files that agree in them can share a model: what was done to inverted contrast, to defects or
+    to meet a reference brought the volume to this look.
+    """
+    settings = made_by(file)["settings"]
+    return {key: settings[key] for key in ("low", "high", "per", "clahe") if key in settings}
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
     """Open an HDF5 file for reading. Raises InputError when it is missing or truncated."""

@@ -219,6 +219,10 @@ class Volume(Section):
         "from the first voxel of the source (where labels cover a part of the image, from "
         "theirs), and for a precomputed layer in its own coordinates at `mip`.",
     )
+    inverted: bool = Field(
+        False,
+        description="Membranes are bright; normalize turns grey values round before anything else.",
+    )
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -229,6 +233,8 @@ class Volume(Section):
                 + (" and ".join(given) or "none")
             )
         own = [key for key in ("crop", "voxel_size") if getattr(self, key) is not None]
+        if self.inverted:
+            own.append("inverted")
         if self.of is not None and own:
             raise ValueError(f"{own[0]} belongs to the volume {self.of!r}; give a box here")
         if self.of is None and self.box is not None:

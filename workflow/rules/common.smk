@@ -50,6 +50,15 @@ def download_settings(wildcards):
     return CONFIG.volume_download(wildcards.volume).canonical()
 
 
+def normalize_settings(wildcards):
+    return CONFIG.volume_normalize(wildcards.volume).canonical()
+
+
+def reference_volume(wildcards):
+    name = CONFIG.reference(wildcards.volume)
+    return f"results/download/{name}.h5" if name else []
+
+
 def model_settings(wildcards):
     return CONFIG.train.models[wildcards.model].canonical()
 
