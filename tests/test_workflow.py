@@ -71,7 +71,13 @@ def test_the_chain_makes_every_result(chain: Path) -> None:
     table = (results / "report/scores.txt").read_text()
     assert "fgnet" in table and "test" in table
     pages = [p.relative_to(results / "report").as_posix() for p in results.glob("report/**/*.html")]
-    assert {"index.html", "evaluate.html", "provenance.html", "train/fgnet.html"} <= set(pages)
+    assert {
+        "index.html",
+        "evaluate.html",
+        "provenance.html",
+        "train/fgnet.html",
+        "data/whole.html",
+    } <= set(pages)
     assert not list(results.rglob("*.partial")) and not list(results.rglob("saved.pt"))
 
 
@@ -84,6 +90,8 @@ def test_nothing_is_left_to_do_and_touching_changes_nothing(chain: Path) -> None
 
 SCORES = {"report_segment", "report_evaluate", "report_provenance", "report"}
 INFER = {"infer_shard", "infer", "agglomerate", "evaluate", "evaluate_threshold"} | SCORES
+TRAIN = {"train", "report_train"}
+NORMALIZE = {"normalize", "report_data"}
 
 
 @pytest.mark.parametrize(
@@ -92,17 +100,17 @@ INFER = {"infer_shard", "infer", "agglomerate", "evaluate", "evaluate_threshold"
         (changed(report={"title": "Other"}), {"report"}),
         (changed(evaluate={"choose_by": "arand"}), {"evaluate_threshold"} | SCORES),
         (changed(infer={"overlap": 0.3}), INFER),
-        (changed(train={"steps": 4}), {"train", "report_train"} | INFER),
+        (changed(train={"steps": 4}), TRAIN | INFER),
+        (changed(normalize={"low": 2}), NORMALIZE | TRAIN | INFER),
+        (changed(normalize={"match": "train"}), NORMALIZE | TRAIN | INFER),
         (
-            changed(normalize={"low": 2}),
-            {"normalize", "train", "report_train"} | INFER,
+            # of the volume that is tested alone
+            changed(volumes={"whole": {**TINY["volumes"]["whole"], "inverted": True}}),
+            NORMALIZE | INFER - {"evaluate_threshold"},
         ),
-        (
-            changed(download={"retries": 9}),
-            {"download", "normalize", "train", "report_train"} | INFER,
-        ),
+        (changed(download={"retries": 9}), {"download"} | NORMALIZE | TRAIN | INFER),
     ],
-    ids=["report", "evaluate", "infer", "train", "normalize", "download"],
+    ids=["report", "evaluate", "infer", "train", "normalize", "match", "inverted", "download"],
 )
 def test_an_edit_reruns_what_it_touches(
     chain: Path, config: dict[str, Any], rules: set[str]
@@ -111,6 +119,15 @@ def test_an_edit_reruns_what_it_touches(
     assert status == 0, text
     # the provenance page shows the config, so every edit reruns it
     assert planned(text) - {"report_provenance"} == rules - {"report_provenance"}
+
+
+def test_a_volume_is_matched_to_another(tmp_path: Path) -> None:
+    config = changed(normalize={"match": "validation"})
+    status, text = snakemake(tmp_path, config, "results/normalize/whole.h5")
+    assert status == 0, text
+    with volume.opened(tmp_path / "results/normalize/whole.h5") as file:
+        inputs = {Path(name).name for name in volume.made_by(file)["inputs"]}
+    assert inputs == {"whole.h5", "validation.h5"}
 
 
 def test_a_model_takes_a_checkpoint_and_segments_without_labels(

@@ -70,7 +70,7 @@ def measure(
         rows["low"], rows["high"], table = mapping(counts, settings, target)
         steps[0] = tables.compressed(table)
         stretched = tables.mapped(good[:: direction(settings)], table)
-    flat = int(np.sum(rows["low"] == rows["high"]))
+    flat = int(np.sum((rows["low"] == rows["high"]) & (rows["kind"] != sections.LOST)))
     if flat:
         LOG.warning("%d of %d sections without contrast are left as they are", flat, len(rows))
     return Measured(rows, before, stretched, steps)
