@@ -17,8 +17,8 @@ def find(sample: Sample, counts: Counts, settings: Normalize) -> tuple[int, Mask
     """The kind of a section, and where its border lies if it has one.
 
     A section is lost where one grey value makes up ``lost_share`` of it or more. It is bordered
-    where its darkest or its brightest grey value fills ``border_share`` of it or more from the
-    edge of the image inwards.
+    where its darkest or its brightest grey value fills ``border_share`` of it or more along the
+    image's sides, see :func:`outside`.
 
     Args:
         sample: (y, x), every n-th row and column of the section.
@@ -34,7 +34,7 @@ def find(sample: Sample, counts: Counts, settings: Normalize) -> tuple[int, Mask
         flat = sample == value
         # most sections hold too few such pixels, which costs nothing to see
         if flat.mean() >= settings.border_share:
-            area = outside(flat)
+            area = outside(flat, settings.border_side)
             if area.mean() >= settings.border_share:
                 # the pixels between the sample's may belong to it on either side
                 mask[ndimage.binary_dilation(area, np.ones((3, 3)))] |= bit
@@ -47,16 +47,19 @@ def ends(counts: Counts) -> tuple[int, int]:
     return int(seen[0]), int(seen[-1])
 
 
-def outside(flat: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """The parts of an area (y, x) that touch the image's edge and are 3 pixels wide somewhere.
+def outside(flat: npt.NDArray[np.bool_], side: float) -> npt.NDArray[np.bool_]:
+    """The parts of an area (y, x) that run along ``side`` or more of a side of the image.
 
-    Dark or bright tissue that is clipped at the edge is a lace, thin everywhere.
+    Only pixels in the middle of 3 x 3 of the area count for that: tissue that is clipped to black
+    or white meets the edge as a lace or in short pieces.
     """
     parts, _ = ndimage.label(flat)
-    edge = np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
-    wide = ndimage.binary_erosion(flat, np.ones((3, 3)), border_value=1)
-    kept = np.intersect1d(edge, parts[wide])
-    area: npt.NDArray[np.bool_] = np.isin(parts, kept[kept > 0])
+    cores = np.where(ndimage.binary_erosion(flat, np.ones((3, 3)), border_value=1), parts, 0)
+    kept: list[int] = []
+    for line in (cores[0], cores[-1], cores[:, 0], cores[:, -1]):
+        names, lengths = np.unique(line[line > 0], return_counts=True)
+        kept += names[lengths >= side * len(line)].tolist()
+    area: npt.NDArray[np.bool_] = np.isin(parts, kept)
     return area
 
 

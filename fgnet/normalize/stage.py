@@ -95,17 +95,20 @@ def _normalise(
     )
     rows["done"][replaced[:, 0] == defects.NOWHERE] = sections.KEPT
     report(rows)
-    after = np.zeros((len(raw), 256), np.int64)
+    values, after = np.arange(256), np.zeros(256, np.int64)
+    sums = np.zeros((len(raw), 2), np.int64)
     size, offset = volume.voxel_size(raw), volume.offset(raw)
     target = volume.add(file, volume.RAW, raw.shape, np.uint8, size, offset)
     mapping = Mapping(raw, found, replaced, file.get(sections.BORDER), settings)
-    for box, values in mapping.blocks(block, f"normalize {name}"):
-        target[box] = values
-        for k, section in enumerate(values, box[0].start):
-            after[k] += np.bincount(section.ravel(), minlength=256)
-    for row, counts in zip(rows, after, strict=True):
-        row["mean_after"], row["std_after"] = sections.moments(counts)
-    sections.write(file, rows, found.before, after.sum(axis=0))
+    for box, done in mapping.blocks(block, f"normalize {name}"):
+        target[box] = done
+        for k, section in enumerate(done, box[0].start):
+            counts = np.bincount(section.ravel(), minlength=256)
+            sums[k] += counts @ values, counts @ values**2
+            after += counts
+    mean, square = sums.T / np.prod(raw.shape[1:])
+    rows["mean_after"], rows["std_after"] = mean, np.sqrt(np.maximum(square - mean**2, 0))
+    sections.write(file, rows, found.before, after)
 
 
 def report(rows: sections.Rows) -> None:

@@ -55,8 +55,15 @@ class Normalize(Section):
         0.005,
         gt=0,
         le=1,
-        description="Share of a section that is one black or one white area at the image's edge "
-        "(padding, a wedge left by alignment) from which on the section is bordered.",
+        description="Share of a section that black or white areas at the image's sides (padding, "
+        "wedges left by alignment) fill from which on the section is bordered.",
+    )
+    border_side: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        description="Part of a side that such an area runs along at least; tissue that was clipped "
+        "to black or white meets the sides in shorter pieces.",
     )
 
     @model_validator(mode="after")
