@@ -226,6 +226,13 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def digest(path: Path, like: str = "sha256:") -> str:
+    """Checksum of a file as ``sha256:…`` or ``md5:…``, of the kind of ``like``."""
+    kind = like.partition(":")[0]
+    with path.open("rb") as stream:
+        return f"{kind}:{hashlib.file_digest(stream, kind).hexdigest()}"
+
+
 def region(whole: h5py.Dataset, part: h5py.Dataset) -> tuple[slice, slice, slice]:
     """Where ``part`` lies in ``whole``, from their offsets and voxel sizes, as z, y, x slices.
 

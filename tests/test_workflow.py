@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import pytest
+import tifffile
 import yaml
+import zarr
 
 from fgnet import volume
 
@@ -140,7 +143,7 @@ def test_a_model_takes_a_checkpoint_and_segments_without_labels(
     config = {
         "volumes": {
             "mein Würfel; $(touch x)": {
-                "source": {"file": str(raw), "raw": "em", "labels": None},
+                "source": str(raw),
                 "voxel_size": [30, 8, 8],
                 "split": "predict",
             }
@@ -163,11 +166,11 @@ def test_a_model_takes_a_checkpoint_and_segments_without_labels(
     [
         (changed(train={"stpes": 1}), ["train.stpes", "unknown key", "'steps'"]),
         (
-            changed(volumes={"whole": {"source": {"file": "missing.h5"}}}),
+            changed(volumes={"whole": {"source": "missing.h5"}}),
             ["'whole'", "missing.h5"],
         ),
         (
-            changed(volumes={"whole": {"source": {"file": "http://127.0.0.1:9/a.h5"}}},
+            changed(volumes={"whole": {"source": "http://127.0.0.1:9/a.h5"}},
                     download={"retries": 0}),
             ["'whole'", "http://127.0.0.1:9/a.h5"],
         ),
@@ -256,3 +259,53 @@ def test_shipped_configs_plan_their_whole_run(tmp_path: Path, name: str) -> None
     assert expected <= planned(text)
     jobs = json.dumps(sorted(planned(text)))
     assert "report_segment" in jobs
+
+
+def test_the_list_of_data_sets(tmp_path: Path) -> None:
+    status, text = snakemake(tmp_path, TINY, "list_datasets")
+    assert status == 0, text
+    for line in ("cremi: CREMI samples", "snemi3d: ", "licence: CC BY 4.0", "cite: Scheffer"):
+        assert line in text
+    config = {**TINY, "datasets": ["cremy_a"]}
+    status, text = snakemake(tmp_path, config, "--dry-run")
+    assert status == 1
+    assert "there is no data set 'cremy_a'; did you mean 'cremi_a'?" in text
+
+
+@pytest.mark.slow
+def test_real_volumes_from_three_formats_are_the_same(tmp_path: Path, data: Path) -> None:
+    """ISBI 2012 and both FIB-25 volumes as HDF5, TIFF and Zarr: one result of normalize."""
+    names = ("isbi2012_vnc_2d", "fib25_ts2_z000-168", "fib25_val_raw")
+    config: dict[str, Any] = {"volumes": {}, "evaluate": {"threshold": 0.5}}
+    config["train"] = {"models": {"given": {"checkpoint": "none.pt"}}}
+    for name in names:
+        original = data / f"{name}.h5"
+        with h5py.File(original) as file:
+            size = [float(nm) for nm in file[volume.RAW].attrs["resolution"]]
+            layers = {
+                role: file[path][()]
+                for role, path in (("source", volume.RAW), ("labels", volume.LABELS))
+                if path in file
+            }
+        entries: dict[str, Any] = {kind: {"voxel_size": size} for kind in ("h5", "tif", "zarr")}
+        for role, values in layers.items():
+            stack, chunks = tmp_path / f"{name}.{role}.tif", tmp_path / f"{name}.{role}.zarr"
+            tifffile.imwrite(stack, values, compression="zlib", photometric="minisblack")
+            zarr.create_array(chunks, data=values, chunks=(32, 128, 128))
+            for kind, path in (("h5", original), ("tif", stack), ("zarr", chunks)):
+                entries[kind][role] = str(path)
+        config["volumes"] |= {f"{name}_{k}": {**e, "split": "predict"} for k, e in entries.items()}
+    targets = [f"results/normalize/{name}.h5" for name in config["volumes"]]
+    status, text = snakemake(tmp_path, config, *targets)
+    assert status == 0, text
+    for name in names:
+        with h5py.File(tmp_path / f"results/normalize/{name}_h5.h5") as first:
+            for kind in ("tif", "zarr"):
+                with h5py.File(tmp_path / f"results/normalize/{name}_{kind}.h5") as other:
+                    paths = [path for path in (volume.RAW, volume.LABELS) if path in first]
+                    assert paths == [path for path in (volume.RAW, volume.LABELS) if path in other]
+                    for path in paths:
+                        assert np.array_equal(first[path], other[path])
+                        assert dict(first[path].attrs).keys() == dict(other[path].attrs).keys()
+                        assert volume.voxel_size(first[path]) == volume.voxel_size(other[path])
+                        assert volume.offset(first[path]) == volume.offset(other[path])

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from fgnet.settings.agglomerate import Agglomerate
 from fgnet.settings.base import Box, Section
+from fgnet.settings.datasets import with_datasets
 from fgnet.settings.download import Download, VolumeDownload
 from fgnet.settings.evaluate import Evaluate
 from fgnet.settings.infer import Infer
@@ -24,8 +25,15 @@ Split = Literal["train", "validation", "test", "predict"]
 class Config(Section):
     """Everything that a run is determined by."""
 
+    datasets: tuple[str, ...] = Field(
+        (),
+        description="Public data sets (or single volumes of them) whose volumes and splits are "
+        "taken; `snakemake list_datasets` prints what there is. A volume of the same name "
+        "below changes what is said here.",
+    )
     volumes: Annotated[Volumes, Field(min_length=1)] = Field(
-        description="Named volumes: a source, a phantom, or a box of another volume."
+        description="Named volumes: a source, a phantom, or a box of another volume; needed "
+        "where `datasets` is empty."
     )
     download: Download = Field(Download(), description="How files are fetched.")  # type: ignore[call-arg]
     normalize: Normalize = Field(Normalize(), description="How intensities are normalised.")  # type: ignore[call-arg]
@@ -128,9 +136,9 @@ class Config(Section):
 
 
 def load(values: Mapping[str, Any]) -> Config:
-    """The configuration from plain values.
+    """The configuration from plain values, with the volumes of the data sets that it names.
 
     Raises:
         InputError: one sentence per mistake, with the key's path and the value seen.
     """
-    return Config.checked(dict(values))
+    return Config.checked(with_datasets(values))

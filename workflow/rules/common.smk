@@ -41,9 +41,7 @@ def normalized(*splits):
 
 def local_sources(wildcards):
     """Files on this machine that a volume is made from; a change of one reruns its download."""
-    source = CONFIG.volumes[wildcards.volume].source
-    values = source.model_dump().values() if source else []
-    return [v for v in values if isinstance(v, str) and Path(v).is_file()]
+    return CONFIG.volumes[wildcards.volume].local_files()
 
 
 def download_settings(wildcards):
