@@ -4,7 +4,7 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 # A config file given on the command line replaces the demo's, it is not merged into it.
-if "volumes" not in config:
+if "volumes" not in config and "datasets" not in config:
 
     configfile: workflow.source_path("config/config.yaml")
 

@@ -1,13 +1,26 @@
 """The thin command line under every stage: log lines, exit status, one-sentence errors."""
 
 import argparse
+import errno
 import logging
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from fgnet.errors import InputError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+REFUSED = {
+    errno.EACCES: "give yourself the rights, or name another path",
+    errno.EPERM: "give yourself the rights, or name another path",
+    errno.EROFS: "name a path that can be written to",
+    errno.ENOSPC: "free some space there, or run in a folder on a larger disk",
+    errno.EDQUOT: "free some space there, or run in a folder on a larger disk",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
 
 
 def parser(stage: str, text: str) -> argparse.ArgumentParser:
@@ -24,7 +37,10 @@ def main(
     run: Callable[..., Any],
     argv: Sequence[str] | None = None,
 ) -> int:
-    """Parse the arguments, call ``run(**arguments)``; 0 when done, 2 for an input error."""
+    """Parse the arguments, call ``run(**arguments)``; 0 when done, 2 for an input error.
+
+    What the machine refuses (a full disk, a file without rights) is told in one sentence too.
+    """
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
     )
@@ -34,7 +50,24 @@ def main(
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        print(f"error: {refused(error)}", file=sys.stderr, flush=True)
+        if error.errno in FULL:
+            # HDF5 crashes when it closes a file that it could not write; all else is closed
+            os._exit(2)
+        return 2
     return 0
+
+
+def refused(error: OSError) -> str:
+    """What the machine refused and what to do, in a sentence."""
+    assert error.errno is not None
+    found = re.search(r"(?:file)?name = '([^']*)'", str(error))
+    where = error.filename or (found[1] if found else None)
+    what = f"{os.strerror(error.errno)}: {str(where)!r}" if where else os.strerror(error.errno)
+    return f"{what}; {REFUSED[error.errno]}"
 
 
 def need(path: Path, role: str) -> Path:

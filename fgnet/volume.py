@@ -109,6 +109,16 @@ def made_by(file: h5py.File) -> dict[str, Any]:
     return record
 
 
+def look(file: h5py.File) -> dict[str, Any]:
+    """The settings that decide how the grey values of a normalised file look.
+
+    Files that agree in them can share a model: what was done to inverted contrast, to defects or
+    to meet a reference brought the volume to this look.
+    """
+    settings = made_by(file)["settings"]
+    return {key: settings[key] for key in ("low", "high", "per", "clahe") if key in settings}
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
     """Open an HDF5 file for reading. Raises InputError when it is missing or truncated."""
@@ -231,6 +241,13 @@ def sha256(path: Path) -> str:
     """Checksum of a file, read in pieces."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digest(path: Path, like: str = "sha256:") -> str:
+    """Checksum of a file as ``sha256:…`` or ``md5:…``, of the kind of ``like``."""
+    kind = like.partition(":")[0]
+    with path.open("rb") as stream:
+        return f"{kind}:{hashlib.file_digest(stream, kind).hexdigest()}"
 
 
 def region(whole: h5py.Dataset, part: h5py.Dataset) -> tuple[slice, slice, slice]:

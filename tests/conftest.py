@@ -1,10 +1,12 @@
 """What the tests share: the folder of real volumes, and a run of the whole chain."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from server import Server
 
 from fgnet import volume
 
@@ -21,6 +23,15 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real EM volumes: set FGNET_DATA to their folder")
     return folder
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """An HTTP server on loopback."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    one = Server()
+    yield one
+    one.close()
 
 
 def normalized(path: Path, shape: tuple[int, int, int], seed: int = 0) -> Path:

@@ -5,20 +5,17 @@ import hashlib
 import json
 import subprocess
 import sys
-import threading
 import zipfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import h5py
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
+from server import Server
 
 from fgnet import command, volume
 from fgnet.download import sam2
@@ -26,80 +23,13 @@ from fgnet.download.__main__ import arguments, run_sam2, run_volume
 from fgnet.download.http import fetch
 from fgnet.errors import InputError
 from fgnet.phantom import phantom
-from fgnet.settings.base import Section
+from fgnet.settings.config import load
 from fgnet.settings.download import Download
 from fgnet.settings.phantom import Phantom
-from fgnet.settings.volumes import Volumes
 
 PROJECT = Path(__file__).parents[1]
 SHAPE = (20, 70, 66)
 SIZE = (40.0, 4.0, 4.0)
-
-
-class Registry(Section):
-    """The part of the config that holds volumes."""
-
-    volumes: Volumes
-
-
-class Server:
-    """Serves bytes by path; a list of limits breaks off the first answers after so many bytes."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.limits: dict[str, list[int]] = {}
-        self.statuses: dict[str, list[int]] = {}
-        self.requests: list[tuple[str, str | None]] = []
-        self.sent = 0
-        owner = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                owner.answer(self)
-
-            def log_message(self, *values: Any) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/"
-        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
-
-    def put(self, name: str, content: bytes) -> str:
-        self.files[name] = content
-        return self.url + quote(name)
-
-    def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        name = unquote(handler.path[1:])
-        wanted = handler.headers.get("Range")
-        self.requests.append((name, wanted))
-        status = self.statuses.get(name, []).pop(0) if self.statuses.get(name) else 200
-        if status != 200 or name not in self.files:
-            handler.send_error(status if status != 200 else 404)
-            return
-        content = self.files[name]
-        tag = f'"{hashlib.md5(content).hexdigest()}"'
-        start = 0
-        if wanted and handler.headers.get("If-Range") in (None, tag):
-            start = int(wanted.removeprefix("bytes=").rstrip("-"))
-        handler.send_response(206 if start else 200)
-        if start:
-            handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        handler.send_header("Content-Length", str(len(content) - start))
-        handler.send_header("ETag", tag)
-        handler.end_headers()
-        limit = self.limits[name].pop(0) if self.limits.get(name) else len(content)
-        body = content[start:][:limit]
-        self.sent += len(body)
-        handler.wfile.write(body)
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    one = Server()
-    yield one
-    one.http.shutdown()
-    one.http.server_close()
 
 
 def images(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -119,9 +49,14 @@ def write(path: Path, raw: Any, labels: Any = None, **attributes: Any) -> Path:
 
 
 def download(output: Path, entry: dict[str, Any], name: str = "a", **settings: Any) -> Path:
-    text = json.dumps({"volume": entry, "download": {"backoff": 0.01, **settings}})
-    run_volume(name, text, output)
+    settings = {"backoff": 0.01, "lock": str(output.parent / "checksums.lock"), **settings}
+    run_volume(name, json.dumps({"volume": entry, "download": settings}), output)
     return output
+
+
+def cremi(place: Path | str, **more: Any) -> dict[str, Any]:
+    """A volume whose image and labels lie in one file in the manner of CREMI."""
+    return {"source": str(place), "labels": str(place), **more}
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
@@ -142,7 +77,7 @@ def test_a_local_file_is_cut_and_keeps_ids_size_and_place(tmp_path: Path) -> Non
     wide = labels.astype(np.uint64) + 2**40
     source = write(tmp_path / "in.h5", raw, wide, offset=(0, 0, 0))
     crop = {"z": [3, 20], "x": [10, 60]}
-    out = download(tmp_path / "out.h5", {"source": {"file": str(source)}, "crop": crop})
+    out = download(tmp_path / "out.h5", cremi(source, crop=crop))
     got_raw, got_labels, attributes = read(out)
     assert np.array_equal(got_raw, raw[3:20, :, 10:60])
     assert got_labels.dtype == np.uint64
@@ -158,12 +93,25 @@ def test_a_volume_is_the_part_that_its_labels_cover(tmp_path: Path) -> None:
     raw, labels = images()
     part = labels[5:15, 10:60, 8:58]
     source = write(tmp_path / "in.h5", raw, part, offset=(5 * 40, 10 * 4, 8 * 4))
-    entry = {"source": {"file": str(source)}, "crop": {"z": [1, 10]}}
-    got_raw, got_labels, attributes = read(download(tmp_path / "out.h5", entry))
-    assert np.array_equal(got_raw, raw[6:15, 10:60, 8:58])
-    assert np.array_equal(got_labels, part[1:])
-    assert list(attributes["offset"]) == [240.0, 40.0, 32.0]
-    entry["source"]["labels"] = None
+    got_raw, got_labels, attributes = read(download(tmp_path / "out.h5", cremi(source)))
+    assert np.array_equal(got_raw, raw[5:15, 10:60, 8:58])
+    assert np.array_equal(got_labels, part)
+    assert list(attributes["offset"]) == [200.0, 40.0, 32.0]
+    # a crop counts from the image's first voxel, and in nm from where the file says it lies
+    inner = {"y": [10, 60], "x": [8, 58]}
+    for crop in (
+        {"z": [6, 15], **inner},
+        {"unit": "nm", "z": [240, 600], "y": [40, 240], "x": [32, 232]},
+    ):
+        got_raw, got_labels, attributes = read(
+            download(tmp_path / "out.h5", cremi(source, crop=crop))
+        )
+        assert np.array_equal(got_raw, raw[6:15, 10:60, 8:58])
+        assert np.array_equal(got_labels, part[1:])
+        assert list(attributes["offset"]) == [240.0, 40.0, 32.0]
+    with pytest.raises(InputError, match=r"covers z, y, x 5 to 15, .* 4 to 9.*move the crop"):
+        download(tmp_path / "bad.h5", cremi(source, crop={"z": [4, 9], **inner}))
+    entry = {"source": str(source), "crop": {"z": [1, 10]}}
     with h5py.File(download(tmp_path / "whole.h5", entry)) as file:
         assert np.array_equal(file["volumes/raw"], raw[1:10])
         assert "volumes/labels/neuron_ids" not in file
@@ -174,7 +122,8 @@ def test_a_killed_download_resumes_and_no_byte_comes_twice(tmp_path: Path, serve
     content = write(tmp_path / "in.h5", raw, labels).read_bytes()
     url = server.put("in.h5", content)
     server.limits["in.h5"] = [1000, 50_000]
-    entry = {"source": {"file": url, "sha256": hashlib.sha256(content).hexdigest()}}
+    place = {"path": url, "checksum": hashlib.sha256(content).hexdigest()}
+    entry = {"source": place, "labels": place}
     out = tmp_path / "results" / "out.h5"
     with pytest.raises(InputError, match=r"volume 'a': http.*1 tries .*after the 1000 bytes"):
         download(out, entry, retries=0)
@@ -207,7 +156,7 @@ def test_jobs_at_the_same_time_fetch_a_file_once(tmp_path: Path, server: Server)
     url = server.put("in.h5", write(tmp_path / "in.h5", raw, labels).read_bytes())
     outputs = [tmp_path / "r" / f"{number}.h5" for number in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda out: download(out, {"source": {"file": url}}), outputs))
+        list(pool.map(lambda out: download(out, cremi(url)), outputs))
     assert len(server.requests) == 1
     assert all(np.array_equal(read(out)[1], labels) for out in outputs)
     assert len(left(tmp_path / "r" / "sources")) == 1
@@ -218,22 +167,22 @@ def test_a_refused_address_stops_at_once(tmp_path: Path, server: Server, status:
     server.statuses["gone.h5"] = [status] * 9
     url = server.url + "gone.h5"
     with pytest.raises(InputError, match=rf"volume 'ä b': {url} answers {status} .*check"):
-        download(tmp_path / "out.h5", {"source": {"file": url}}, name="ä b")
+        download(tmp_path / "out.h5", cremi(url), name="ä b")
     assert len(server.requests) == 1
     assert left(tmp_path) == []
 
 
 def test_a_wrong_checksum_leaves_nothing(tmp_path: Path, server: Server) -> None:
     url = server.put("in.h5", b"something else")
-    with pytest.raises(InputError, match=r"SHA-256 checksum .* not 0000"):
-        download(tmp_path / "out.h5", {"source": {"file": url, "sha256": "0" * 64}})
+    with pytest.raises(InputError, match=r"checksum sha256:.* not sha256:0000"):
+        download(tmp_path / "out.h5", {"source": {"path": url, "checksum": "0" * 64}})
     assert left(tmp_path) == []
 
 
 def test_an_error_page_is_not_kept(tmp_path: Path, server: Server) -> None:
     url = server.put("in.h5", b"<html>please log in</html>")
-    entry = {"source": {"file": url}}
-    with pytest.raises(InputError, match="cannot be read as HDF5"):
+    entry = cremi(url)
+    with pytest.raises(InputError, match=rf"{url} gave a wrong file: .* is a web page"):
         download(tmp_path / "r" / "out.h5", entry)
     assert left(tmp_path) == []
     server.put("in.h5", write(tmp_path / "in.h5", *images()).read_bytes())
@@ -258,50 +207,53 @@ def series(tmp_path: Path, server: Server, columns: bool) -> tuple[dict[str, Any
     packed = gzip.compress((tmp_path / "gt.h5").read_bytes())
     sums.append(f"{hashlib.sha256(packed).hexdigest()} *gt.h5.gz\n")
     (tmp_path / "sums.sha256").write_text("".join(sums))
-    source = {
-        "images": server.url + "maps/iso.{0095..0114}.png",
-        "labels": server.put("gt.h5.gz", packed),
-        "labels_dataset": "stack",
-        "labels_mapping": "transforms",
-        "checksums": str(tmp_path / "sums.sha256"),
+    sums_list = str(tmp_path / "sums.sha256")
+    entry = {
+        "source": {"path": server.url + "maps/iso.{0095..0114}.png", "checksums": sums_list},
+        "labels": {
+            "path": server.put("gt.h5.gz", packed),
+            "dataset": "stack",
+            "mapping": "transforms",
+            "checksum": hashlib.sha256(packed).hexdigest(),
+        },
     }
-    return source, write(tmp_path / "same.h5", raw, body.astype(np.uint32))
+    return entry, write(tmp_path / "same.h5", raw, body.astype(np.uint32))
 
 
 @pytest.mark.parametrize("columns", [True, False])
 def test_images_and_hdf5_give_the_same_volume(
     tmp_path: Path, server: Server, columns: bool
 ) -> None:
-    source, same = series(tmp_path, server, columns)
+    entry, same = series(tmp_path, server, columns)
     common = {"voxel_size": SIZE, "crop": {"z": [2, 19], "y": [1, 60]}}
-    one = read(download(tmp_path / "r" / "1.h5", {"source": source, **common}))
-    two = read(download(tmp_path / "r" / "2.h5", {"source": {"file": str(same)}, **common}))
+    one = read(download(tmp_path / "r" / "1.h5", {**entry, **common}))
+    two = read(download(tmp_path / "r" / "2.h5", cremi(same, **common)))
     assert np.array_equal(one[0], two[0])
     assert one[1].dtype == two[1].dtype == np.uint32
     assert np.array_equal(one[1], two[1])
     assert list(one[2]["offset"]) == list(two[2]["offset"]) == [80.0, 4.0, 0.0]
-    # sections outside the crop are not fetched
-    assert len(server.requests) == 17 + 1
+    # sections outside the crop are not fetched, but the first, which tells their size
+    assert len(server.requests) == 17 + 1 + 1
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("maps/iso.0099.png", b"not the image", "iso.0099.png has the SHA-256"),
+        ("maps/iso.0099.png", b"not the image", "iso.0099.png has the checksum"),
         ("maps/iso.0114.png", None, "iso.0114.png answers 404"),
-        ("gt.h5.gz", b"not gzip", "SHA-256"),
+        ("gt.h5.gz", b"not gzip", "checksum"),
     ],
 )
 def test_a_damaged_series_leaves_no_volume(
     tmp_path: Path, server: Server, name: str, content: bytes | None, message: str
 ) -> None:
-    source, _ = series(tmp_path, server, True)
+    entry, _ = series(tmp_path, server, True)
     if content is None:
         del server.files[name]
     else:
         server.files[name] = content
     with pytest.raises(InputError, match=message):
-        download(tmp_path / "out.h5", {"source": source, "voxel_size": SIZE})
+        download(tmp_path / "out.h5", {**entry, "voxel_size": SIZE})
     assert not (tmp_path / "out.h5").exists()
 
 
@@ -311,13 +263,14 @@ def test_a_member_of_an_archive(tmp_path: Path, server: Server) -> None:
         archive.write(write(tmp_path / "raw.h5", raw), "in/raw.h5")
         archive.write(write(tmp_path / "gt.h5", raw, labels), "in/gt.h5")
     url = server.put("all.zip", (tmp_path / "all.zip").read_bytes())
-    source = {"file": url, "member": "in/raw.h5", "labels_file": url, "labels_member": "in/gt.h5"}
-    got_raw, got_labels, _ = read(download(tmp_path / "r" / "out.h5", {"source": source}))
+    entry = {member: {"path": url, "member": f"in/{name}.h5"}
+             for member, name in (("source", "raw"), ("labels", "gt"))}  # fmt: skip
+    got_raw, got_labels, _ = read(download(tmp_path / "r" / "out.h5", entry))
     assert np.array_equal(got_raw, raw) and np.array_equal(got_labels, labels)
     assert len(server.requests) == 1
-    source["member"] = "in/other.h5"
+    entry["source"]["member"] = "in/other.h5"
     with pytest.raises(InputError, match=r"no member 'in/other.h5'; it holds in/raw.h5"):
-        download(tmp_path / "r" / "two.h5", {"source": source})
+        download(tmp_path / "r" / "two.h5", entry)
 
 
 def layer(path: Path, values: np.ndarray, kind: str, first: tuple[int, int, int]) -> str:
@@ -337,25 +290,28 @@ def layer(path: Path, values: np.ndarray, kind: str, first: tuple[int, int, int]
 def test_a_region_of_a_precomputed_layer(tmp_path: Path) -> None:
     raw, labels = images()
     source = {
-        "precomputed": layer(tmp_path / "image", raw, "image", (100, 1000, 2000)),
+        "source": layer(tmp_path / "image", raw, "image", (100, 1000, 2000)),
         "labels": layer(tmp_path / "ids", labels[4:], "segmentation", (104, 1000, 2000)),
     }
     crop = {"z": [105, 120], "y": [1003, 1070], "x": [2010, 2060]}
-    out = download(tmp_path / "out.h5", {"source": source, "crop": crop})
+    out = download(tmp_path / "out.h5", {**source, "crop": crop})
     got_raw, got_labels, attributes = read(out)
     assert np.array_equal(got_raw, raw[5:, 3:, 10:60])
     assert np.array_equal(got_labels, labels[5:, 3:, 10:60])
     assert list(attributes["resolution"]) == list(SIZE)
     assert list(attributes["offset"]) == [105 * 40.0, 1003 * 4.0, 2010 * 4.0]
+    nm = {"unit": "nm", "z": [105 * 40, 120 * 40], "y": [4012, 4280], "x": [8040, 8240]}
+    again = read(download(tmp_path / "nm.h5", {**source, "crop": nm}))
+    assert np.array_equal(again[0], got_raw) and np.array_equal(again[1], got_labels)
     for wrong, message in [
-        ({"crop": {"z": [103, 110]}}, r"ids: crop: the box z: \[103, 110\].* from 104 to 120"),
+        ({"crop": {"z": [103, 110]}}, r"ids covers z, y, x 4 to 20, .*move the crop"),
         ({"crop": {"z": [0, 10]}}, r"image: crop: the box z: \[0, 10\].* from 100 to 120"),
-        ({"source": source | {"mip": 3}}, "no scale 3"),
-        ({"source": {"precomputed": str(tmp_path / "none")}}, "no info file"),
-        ({"source": source, "voxel_size": (40, 4, 8)}, "voxel_size .* differs"),
+        ({"source": {"path": source["source"], "mip": 3}}, "no scale 3"),
+        ({"source": {"path": str(tmp_path / "none"), "format": "precomputed"}}, "no info file"),
+        ({"voxel_size": (40, 4, 8)}, "voxel sizes differ: 40 x 4 x 8 nm by voxel_size"),
     ]:
         with pytest.raises(InputError, match=message):
-            download(tmp_path / "bad.h5", {"source": source, "crop": crop, **wrong})
+            download(tmp_path / "bad.h5", {**source, "crop": crop, **wrong})
         assert not (tmp_path / "bad.h5").exists()
 
 
@@ -373,18 +329,25 @@ RAW, LABELS = images()
 @pytest.mark.parametrize(
     ("raw", "labels", "extra", "message"),
     [
-        (RAW[None], LABELS, {}, "volumes/raw: has 4 axes"),
-        (RAW, LABELS[0], {}, "neuron_ids: has 2 axes"),
-        (RAW.astype(np.uint16) * 9, LABELS, {}, "holds uint16 .* convert it to 8 bits"),
-        (RAW / 255, LABELS, {}, "holds float64 .* whole numbers from 0 to 255"),
-        (RAW.astype("S1"), LABELS, {}, r"raw: holds \|S1"),
-        (RAW, LABELS.astype(np.float32), {}, "neuron_ids: holds float32"),
+        (np.stack([RAW, RAW]), LABELS, {}, r"raw has 4 axes of shape \(2, 20, 70, 66\)"),
+        (np.stack([RAW] * 3, -1), LABELS, {}, "raw has the shape .* looks like colour"),
+        (RAW, LABELS[0], {}, "neuron_ids has 2 axes"),
+        (np.where(RAW > 9, RAW, np.nan), LABELS, {}, "without a finite value .* z 0 to 16"),
+        (RAW * 0, LABELS, {}, "raw holds the one value 0 and nothing else"),
+        (RAW[:1], LABELS[:1], {}, "1 section is left, a volume needs at least 2"),
+        (RAW.astype("S1"), LABELS, {}, r"raw holds \|S1"),
+        (RAW, LABELS.astype(np.float32), {}, "neuron_ids holds float32; labels are whole"),
         (RAW, LABELS.astype(np.int32) - 2**30, {}, "negative label"),
         (RAW, LABELS[:9], {}, r"neuron_ids has the shape \(9, 70, 66\).*\(20, 70, 66\)"),
-        (RAW, None, {}, "neuron_ids: no such dataset; the file holds volumes/raw; .* null"),
+        (
+            RAW,
+            None,
+            {"labels": {"path": "IN", "dataset": "x"}},
+            "x: no such dataset; .* volumes/raw",
+        ),
         (RAW, LABELS, {"crop": {"z": [0, 21]}}, "z runs from 0 to 20"),
         (RAW, LABELS, {"crop": {"y": [9, 9]}}, r"box y: \[9, 9\]"),
-        (RAW, LABELS, {"voxel_size": [40, 4, 4.1]}, "voxel_size .* differs from"),
+        (RAW, LABELS, {"voxel_size": [40, 4, 4.1]}, "voxel sizes differ"),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_no_output(
@@ -396,7 +359,9 @@ def test_bad_input_is_one_sentence_and_leaves_no_output(
     message: str,
 ) -> None:
     source = write(tmp_path / "in.h5", raw, labels)
-    entry = {"source": {"file": str(source)}, **extra}
+    entry = cremi(source, **extra)
+    if "labels" in extra:
+        entry["labels"] = {**extra["labels"], "path": str(source)}
     out = tmp_path / "out.h5"
     settings = json.dumps({"volume": entry, "download": {}})
     argv = ["volume", "--volume", "a", "--settings", settings, "--output", str(out)]
@@ -411,17 +376,17 @@ def test_bad_input_is_one_sentence_and_leaves_no_output(
 
 def test_labels_outside_the_image_truncation_and_missing_files(tmp_path: Path) -> None:
     source = write(tmp_path / "in.h5", RAW, LABELS[:9], offset=(12 * 40, 0, 0))
-    with pytest.raises(InputError, match=r"labels begin at voxel \(12.0, 0.0, 0.0\)"):
-        download(tmp_path / "out.h5", {"source": {"file": str(source)}})
+    with pytest.raises(InputError, match=r"covers z, y, x 12 to 21, .* correct `offset`"):
+        download(tmp_path / "out.h5", cremi(source))
     source.write_bytes(source.read_bytes()[:-500])
     with pytest.raises(InputError, match="cannot be read as HDF5, it may be truncated"):
-        download(tmp_path / "out.h5", {"source": {"file": str(source)}})
+        download(tmp_path / "out.h5", cremi(source))
     assert source.exists()
     with pytest.raises(InputError, match="there is no file"):
-        download(tmp_path / "out.h5", {"source": {"file": str(tmp_path / "none.h5")}})
+        download(tmp_path / "out.h5", cremi(tmp_path / "none.h5"))
     with h5py.File(source, "w") as file:
         file["volumes/raw"] = RAW
-    entry: dict[str, Any] = {"source": {"file": str(source), "labels": None}}
+    entry: dict[str, Any] = {"source": str(source)}
     with pytest.raises(InputError, match="records no voxel size; give voxel_size"):
         download(tmp_path / "out.h5", entry)
     assert not (tmp_path / "out.h5").exists()
@@ -429,32 +394,59 @@ def test_labels_outside_the_image_truncation_and_missing_files(tmp_path: Path) -
         assert list(file["volumes/raw"].attrs["resolution"]) == [30, 6, 6]
 
 
-def test_16_bit_values_that_fit_8_bits_are_taken(tmp_path: Path) -> None:
-    source = write(tmp_path / "in.h5", RAW.astype(np.uint16), LABELS.astype(np.int64))
-    raw, labels, _ = read(download(tmp_path / "out.h5", {"source": {"file": str(source)}}))
-    assert np.array_equal(raw, RAW) and np.array_equal(labels, LABELS)
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (RAW.astype(np.uint16) * 257, RAW.astype(np.uint16) * 257),
+        (RAW.astype(">u2"), RAW.astype(np.uint16)),
+        (RAW.astype(np.int64), RAW),
+        (RAW.astype(np.float32), RAW),
+        (RAW.astype(np.int16) - 100, RAW.astype(np.uint16)),
+        (RAW / 255 * 4 - 2, RAW.astype(np.uint16) * 257),
+    ],
+    ids=["uint16", "big-endian", "int64", "whole floats", "negative", "floats"],
+)
+def test_grey_values_lose_nothing_that_16_bits_can_hold(
+    tmp_path: Path, raw: Any, expected: np.ndarray
+) -> None:
+    out = download(tmp_path / "out.h5", cremi(write(tmp_path / "in.h5", raw, LABELS)))
+    with h5py.File(out) as file:
+        assert file["volumes/raw"].dtype == expected.dtype
+        assert np.array_equal(file["volumes/raw"], expected)
+        grey = json.loads(file["volumes/raw"].attrs["grey"])
+    assert np.allclose(expected * grey["step"] + grey["low"], raw)
+
+
+def test_a_mask_and_ids_that_are_no_neurons(tmp_path: Path) -> None:
+    ids = (LABELS % 7).astype(np.uint64)
+    ids[ids == 6] = 2**64 - 1
+    mask = np.ones(SHAPE, np.uint8)
+    mask[3:5] = 0
+    source = write(tmp_path / "in.h5", RAW, ids)
+    with h5py.File(source, "a") as file:
+        file["volumes/labels/mask"] = mask
+    labels = {"path": str(source), "background": [1, 4], "unlabelled": [2**64 - 1, 0]}
+    out = download(tmp_path / "out.h5", cremi(source, labels=labels, mask=str(source)))
+    with h5py.File(out) as file:
+        assert np.array_equal(file[volume.MASK], mask & (ids != 2**64 - 1) & (ids != 0))
+        expected = np.where(np.isin(ids, [1, 4, 2**64 - 1]), 0, ids)
+        assert np.array_equal(file[volume.LABELS], expected)
 
 
 def test_names_with_spaces_quotes_and_letters(tmp_path: Path, server: Server) -> None:
     name = "vol \"1\"; 'Größe' ${x} 脳.h5"
     source = write(tmp_path / "a; b 'c'" / name, RAW, LABELS)
     assert np.array_equal(
-        read(
-            download(
-                tmp_path / "ö ;\"'" / name, {"source": {"file": f"file://{quote(str(source))}"}}
-            )
-        )[0],
+        read(download(tmp_path / "ö ;\"'" / name, cremi(f"file://{quote(str(source))}")))[0],
         RAW,
     )
     url = server.put(f"é {name}", source.read_bytes())
-    assert np.array_equal(
-        read(download(tmp_path / "r r" / name, {"source": {"file": url}}))[0], RAW
-    )
+    assert np.array_equal(read(download(tmp_path / "r r" / name, cremi(url)))[0], RAW)
 
 
 def test_the_command_line_as_a_process(tmp_path: Path) -> None:
     source = write(tmp_path / "in.h5", RAW, LABELS)
-    settings = json.dumps({"volume": {"source": {"file": str(source)}}, "download": {}})
+    settings = json.dumps({"volume": cremi(source), "download": {}})
     line = [sys.executable, "-m", "fgnet.download", "volume", "--volume", "a"]
     line += ["--settings", settings, "--output", str(tmp_path / "out.h5")]
     assert subprocess.run(line, cwd=PROJECT, check=False).returncode == 0
@@ -469,23 +461,27 @@ def test_a_sam2_checkpoint_comes_with_its_checksum(
     server.put("s/092824/sam2.1_hiera_tiny.pt", content)
     server.put("s/092824/sam2.1_hiera_large.pt", content)
     out = tmp_path / "t.pt"
-    run_sam2(name="sam2.1_hiera_tiny", settings="{}", output=out)
+    settings = json.dumps({"lock": str(tmp_path / "checksums.lock")})
+    run_sam2(name="sam2.1_hiera_tiny", settings=settings, output=out)
     assert out.read_bytes() == content
     digest = hashlib.sha256(content).hexdigest()
     assert (tmp_path / "t.pt.sha256").read_text() == f"{digest}  t.pt\n"
-    with pytest.raises(InputError, match=rf"checksum {digest}, not 2647878d"):
+    with pytest.raises(InputError, match=rf"checksum sha256:{digest}, not sha256:2647878d"):
         run_sam2(name="sam2.1_hiera_large", settings="{}", output=tmp_path / "l.pt")
     with pytest.raises(InputError, match="no SAM2 checkpoint 'sam3'"):
         run_sam2(name="sam3", settings="{}", output=tmp_path / "l.pt")
-    assert sorted(left(tmp_path)) == ["t.pt", "t.pt.sha256"]
+        assert sorted(left(tmp_path)) == ["checksums.lock", "t.pt", "t.pt.sha256"]
+    # what comes later from the same address must be what came first
+    server.put("s/092824/sam2.1_hiera_tiny.pt", content[1:])
+    with pytest.raises(InputError, match=rf"not sha256:{digest}"):
+        run_sam2(name="sam2.1_hiera_tiny", settings=settings, output=tmp_path / "2.pt")
 
 
 def test_fib25_from_the_local_file(
     tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FGNET_DATA", str(data))
-    text = (PROJECT / "config" / "fib25.yaml").read_text(encoding="utf-8")
-    volumes = Registry.checked({"volumes": yaml.safe_load(text)["volumes"]}).volumes
+    volumes = load({"datasets": ["fib25"]}).volumes
     boxes = {name: one.box for name, one in volumes.items() if one.of is not None}
     assert {name: box.z for name, box in boxes.items() if box is not None} == {
         "fib25_train": (0, 120), "fib25_validation": (120, 144), "fib25_test": (144, 168)

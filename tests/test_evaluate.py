@@ -151,6 +151,26 @@ def test_negative_threshold_names_the_key() -> None:
         Evaluate.from_json('{"threshold": -1}')
 
 
+def test_masked_voxels_are_not_scored(
+    files: tuple[Path, Path], truth: Labels, tmp_path: Path
+) -> None:
+    """The same scores as where the masked voxels carry no label."""
+    mask = np.random.default_rng(3).integers(0, 2, truth.shape).astype(np.uint8)
+    with h5py.File(files[1], "r+") as file:
+        volume.add(file, volume.MASK, mask.shape, "u1", VOXEL)[:] = mask
+    score.run(*files, tmp_path / "masked.json")
+    with h5py.File(files[1], "r+") as file:
+        del file[volume.MASK]
+        file[volume.LABELS][:] = truth * mask
+    score.run(*files, tmp_path / "zeroed.json")
+    masked, zeroed = (
+        scores.read(tmp_path / f"{name}.json", scores.Scores) for name in ("masked", "zeroed")
+    )
+    assert masked.against_ids == zeroed.against_ids
+    assert masked.against_components == zeroed.against_components
+    assert masked.voxels_scored == zeroed.voxels_scored < np.count_nonzero(truth)
+
+
 def test_command_line_says_what_is_wrong(
     files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -171,7 +191,7 @@ def test_command_line_says_what_is_wrong(
     with h5py.File(files[1], "r+") as file:
         file[volume.LABELS][:] = 0
     assert run(*files) == 2
-    assert "is 0 everywhere in z 3-9, y 5-22, x 2-22" in capsys.readouterr().err
+    assert "is 0 or masked everywhere in z 3-9, y 5-22, x 2-22" in capsys.readouterr().err
     with h5py.File(files[0], "r+") as file:
         file[volume.FRAGMENTS].attrs["offset"] = [4000.0, 0.0, 0.0]
     assert run(*files) == 2

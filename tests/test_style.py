@@ -48,7 +48,8 @@ def test_environments_pin_what_the_requirements_pin() -> None:
 IMPORTED_AS = {
     "PIL": "pillow", "bioimage_cpp": "bioimage-cpp", "cc3d": "connected-components-3d",
     "cloudvolume": "cloud-volume", "elf": "python-elf", "hydra": "hydra-core",
-    "jupyter_client": "ipykernel", "nbformat": "nbconvert", "skimage": "scikit-image",
+    "jupyter_client": "ipykernel", "nbformat": "nbconvert", "nrrd": "pynrrd",
+    "skimage": "scikit-image",
     "traitlets": "ipykernel", "urllib3": "requests", "yaml": "pyyaml",
 }  # fmt: skip
 FAMILIES = {

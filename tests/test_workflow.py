@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import pytest
+import tifffile
 import yaml
+import zarr
 
 from fgnet import volume
 
@@ -71,7 +74,13 @@ def test_the_chain_makes_every_result(chain: Path) -> None:
     table = (results / "report/scores.txt").read_text()
     assert "fgnet" in table and "test" in table
     pages = [p.relative_to(results / "report").as_posix() for p in results.glob("report/**/*.html")]
-    assert {"index.html", "evaluate.html", "provenance.html", "train/fgnet.html"} <= set(pages)
+    assert {
+        "index.html",
+        "evaluate.html",
+        "provenance.html",
+        "train/fgnet.html",
+        "data/whole.html",
+    } <= set(pages)
     assert not list(results.rglob("*.partial")) and not list(results.rglob("saved.pt"))
 
 
@@ -84,6 +93,8 @@ def test_nothing_is_left_to_do_and_touching_changes_nothing(chain: Path) -> None
 
 SCORES = {"report_segment", "report_evaluate", "report_provenance", "report"}
 INFER = {"infer_shard", "infer", "agglomerate", "evaluate", "evaluate_threshold"} | SCORES
+TRAIN = {"train", "report_train"}
+NORMALIZE = {"normalize", "report_data"}
 
 
 @pytest.mark.parametrize(
@@ -92,17 +103,17 @@ INFER = {"infer_shard", "infer", "agglomerate", "evaluate", "evaluate_threshold"
         (changed(report={"title": "Other"}), {"report"}),
         (changed(evaluate={"choose_by": "arand"}), {"evaluate_threshold"} | SCORES),
         (changed(infer={"overlap": 0.3}), INFER),
-        (changed(train={"steps": 4}), {"train", "report_train"} | INFER),
+        (changed(train={"steps": 4}), TRAIN | INFER),
+        (changed(normalize={"low": 2}), NORMALIZE | TRAIN | INFER),
+        (changed(normalize={"match": "train"}), NORMALIZE | TRAIN | INFER),
         (
-            changed(normalize={"low": 2}),
-            {"normalize", "train", "report_train"} | INFER,
+            # of the volume that is tested alone
+            changed(volumes={"whole": {**TINY["volumes"]["whole"], "inverted": True}}),
+            NORMALIZE | INFER - {"evaluate_threshold"},
         ),
-        (
-            changed(download={"retries": 9}),
-            {"download", "normalize", "train", "report_train"} | INFER,
-        ),
+        (changed(download={"retries": 9}), {"download"} | NORMALIZE | TRAIN | INFER),
     ],
-    ids=["report", "evaluate", "infer", "train", "normalize", "download"],
+    ids=["report", "evaluate", "infer", "train", "normalize", "match", "inverted", "download"],
 )
 def test_an_edit_reruns_what_it_touches(
     chain: Path, config: dict[str, Any], rules: set[str]
@@ -111,6 +122,15 @@ def test_an_edit_reruns_what_it_touches(
     assert status == 0, text
     # the provenance page shows the config, so every edit reruns it
     assert planned(text) - {"report_provenance"} == rules - {"report_provenance"}
+
+
+def test_a_volume_is_matched_to_another(tmp_path: Path) -> None:
+    config = changed(normalize={"match": "validation"})
+    status, text = snakemake(tmp_path, config, "results/normalize/whole.h5")
+    assert status == 0, text
+    with volume.opened(tmp_path / "results/normalize/whole.h5") as file:
+        inputs = {Path(name).name for name in volume.made_by(file)["inputs"]}
+    assert inputs == {"whole.h5", "validation.h5"}
 
 
 def test_a_model_takes_a_checkpoint_and_segments_without_labels(
@@ -123,7 +143,7 @@ def test_a_model_takes_a_checkpoint_and_segments_without_labels(
     config = {
         "volumes": {
             "mein Würfel; $(touch x)": {
-                "source": {"file": str(raw), "raw": "em", "labels": None},
+                "source": str(raw),
                 "voxel_size": [30, 8, 8],
                 "split": "predict",
             }
@@ -146,11 +166,11 @@ def test_a_model_takes_a_checkpoint_and_segments_without_labels(
     [
         (changed(train={"stpes": 1}), ["train.stpes", "unknown key", "'steps'"]),
         (
-            changed(volumes={"whole": {"source": {"file": "missing.h5"}}}),
+            changed(volumes={"whole": {"source": "missing.h5"}}),
             ["'whole'", "missing.h5"],
         ),
         (
-            changed(volumes={"whole": {"source": {"file": "http://127.0.0.1:9/a.h5"}}},
+            changed(volumes={"whole": {"source": "http://127.0.0.1:9/a.h5"}},
                     download={"retries": 0}),
             ["'whole'", "http://127.0.0.1:9/a.h5"],
         ),
@@ -239,3 +259,53 @@ def test_shipped_configs_plan_their_whole_run(tmp_path: Path, name: str) -> None
     assert expected <= planned(text)
     jobs = json.dumps(sorted(planned(text)))
     assert "report_segment" in jobs
+
+
+def test_the_list_of_data_sets(tmp_path: Path) -> None:
+    status, text = snakemake(tmp_path, TINY, "list_datasets")
+    assert status == 0, text
+    for line in ("cremi: CREMI samples", "snemi3d: ", "licence: CC BY 4.0", "cite: Scheffer"):
+        assert line in text
+    config = {**TINY, "datasets": ["cremy_a"]}
+    status, text = snakemake(tmp_path, config, "--dry-run")
+    assert status == 1
+    assert "there is no data set 'cremy_a'; did you mean 'cremi_a'?" in text
+
+
+@pytest.mark.slow
+def test_real_volumes_from_three_formats_are_the_same(tmp_path: Path, data: Path) -> None:
+    """ISBI 2012 and both FIB-25 volumes as HDF5, TIFF and Zarr: one result of normalize."""
+    names = ("isbi2012_vnc_2d", "fib25_ts2_z000-168", "fib25_val_raw")
+    config: dict[str, Any] = {"volumes": {}, "evaluate": {"threshold": 0.5}}
+    config["train"] = {"models": {"given": {"checkpoint": "none.pt"}}}
+    for name in names:
+        original = data / f"{name}.h5"
+        with h5py.File(original) as file:
+            size = [float(nm) for nm in file[volume.RAW].attrs["resolution"]]
+            layers = {
+                role: file[path][()]
+                for role, path in (("source", volume.RAW), ("labels", volume.LABELS))
+                if path in file
+            }
+        entries: dict[str, Any] = {kind: {"voxel_size": size} for kind in ("h5", "tif", "zarr")}
+        for role, values in layers.items():
+            stack, chunks = tmp_path / f"{name}.{role}.tif", tmp_path / f"{name}.{role}.zarr"
+            tifffile.imwrite(stack, values, compression="zlib", photometric="minisblack")
+            zarr.create_array(chunks, data=values, chunks=(32, 128, 128))
+            for kind, path in (("h5", original), ("tif", stack), ("zarr", chunks)):
+                entries[kind][role] = str(path)
+        config["volumes"] |= {f"{name}_{k}": {**e, "split": "predict"} for k, e in entries.items()}
+    targets = [f"results/normalize/{name}.h5" for name in config["volumes"]]
+    status, text = snakemake(tmp_path, config, *targets)
+    assert status == 0, text
+    for name in names:
+        with h5py.File(tmp_path / f"results/normalize/{name}_h5.h5") as first:
+            for kind in ("tif", "zarr"):
+                with h5py.File(tmp_path / f"results/normalize/{name}_{kind}.h5") as other:
+                    paths = [path for path in (volume.RAW, volume.LABELS) if path in first]
+                    assert paths == [path for path in (volume.RAW, volume.LABELS) if path in other]
+                    for path in paths:
+                        assert np.array_equal(first[path], other[path])
+                        assert dict(first[path].attrs).keys() == dict(other[path].attrs).keys()
+                        assert volume.voxel_size(first[path]) == volume.voxel_size(other[path])
+                        assert volume.offset(first[path]) == volume.offset(other[path])

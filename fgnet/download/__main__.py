@@ -2,27 +2,25 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from fgnet import command
+from fgnet.download.assemble import assemble
 from fgnet.download.cache import Cache
-from fgnet.download.hdf5 import open_hdf5
-from fgnet.download.images import open_images
-from fgnet.download.layers import Layer, Layers
-from fgnet.download.precomputed import open_precomputed
+from fgnet.download.formats.open import open_layer
+from fgnet.download.layers import Layer
 from fgnet.download.sam2 import checkpoint
 from fgnet.download.store import store
 from fgnet.errors import InputError
 from fgnet.phantom import phantom
-from fgnet.settings.base import Box
 from fgnet.settings.download import Download, VolumeDownload
-from fgnet.settings.volumes import Hdf5Source, ImagesSource, PrecomputedSource, Volume
+from fgnet.settings.phantom import Phantom
+from fgnet.settings.volumes import Crop, Volume
 
 
 def run_volume(volume: str, settings: str, output: Path, cache: Path | None = None) -> None:
-    """Make one volume of the registry.
+    """Make one volume of the config.
 
     Args:
         volume: its name, for messages.
@@ -32,43 +30,50 @@ def run_volume(volume: str, settings: str, output: Path, cache: Path | None = No
     """
     wanted = VolumeDownload.from_json(settings)
     entry = wanted.volume
+    folder = Cache(cache or output.parent / "sources", wanted.download)
     try:
         if entry.of is not None:
             raise InputError(f"is a box of {entry.of!r}; download that one")
-        crop = entry.crop or Box.checked({})
-        folder = Cache(cache or output.parent / "sources", wanted.download)
-        with opened(entry, crop, folder) as layers:
-            store(layers, crop, entry.voxel_size, output, wanted.model_dump(mode="json"))
+        with ExitStack() as stack:
+            layers, size = opened(entry, folder, stack), entry.voxel_size
+            made = assemble(*layers, size, entry.crop or Crop.checked({}), entry.resample)
+            store(made, entry.labels, output, wanted.model_dump(mode="json"), folder.check)
+        folder.remember()
     except InputError as error:
         raise InputError(f"volume {volume!r}: {error}") from error
+
+
+def opened(
+    entry: Volume, cache: Cache, stack: ExitStack
+) -> tuple[Layer, Layer | None, Layer | None]:
+    """Image, labels and mask of a volume, whatever their formats; closed with the stack."""
+    if entry.phantom is not None:
+        return generated(entry.phantom)
+    assert entry.source is not None  # settings hold exactly one origin
+    image = stack.enter_context(open_layer(entry.source, "image", cache))
+    size = image.voxel_size or entry.voxel_size
+    labels = mask = None
+    if entry.labels is not None:
+        labels = stack.enter_context(open_layer(entry.labels, "labels", cache, size))
+    if entry.mask is not None:
+        mask = stack.enter_context(open_layer(entry.mask, "mask", cache, size))
+    return image, labels, mask
+
+
+def generated(settings: Phantom) -> tuple[Layer, Layer, None]:
+    """The layers of a phantom."""
+    raw, labels = phantom(settings)
+    shape, size = settings.shape, settings.voxel_size
+    return (
+        Layer("phantom", shape, raw.dtype, lambda box: raw[box], size),
+        Layer("phantom labels", shape, labels.dtype, lambda box: labels[box], size),
+        None,
+    )
 
 
 def run_sam2(name: str, settings: str, output: Path) -> None:
     """Fetch one of the official SAM2 checkpoints; settings: JSON of ``Download``."""
     checkpoint(name, output, Download.from_json(settings))
-
-
-@contextmanager
-def opened(entry: Volume, crop: Box, cache: Cache) -> Iterator[Layers]:
-    """The volume of a registry entry, whatever its kind, ready to be read."""
-    source = entry.source
-    if isinstance(source, Hdf5Source):
-        with open_hdf5(source, cache, entry.voxel_size) as layers:
-            yield layers
-    elif isinstance(source, ImagesSource):
-        with open_images(source, cache, crop) as layers:
-            yield layers
-    elif isinstance(source, PrecomputedSource):
-        with open_precomputed(source, crop) as layers:
-            yield layers
-    else:
-        assert entry.phantom is not None  # settings hold exactly one origin
-        raw, labels = phantom(entry.phantom)
-        yield Layers(
-            Layer("phantom", entry.phantom.shape, raw.dtype, lambda box: raw[box]),
-            Layer("phantom labels", entry.phantom.shape, labels.dtype, lambda box: labels[box]),
-            entry.phantom.voxel_size,
-        )
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -1,5 +1,6 @@
 """One file over http(s): resumed where it broke off, checked, and whole or not at all."""
 
+import hashlib
 import json
 import logging
 import re
@@ -15,7 +16,7 @@ from fgnet import __version__
 from fgnet.errors import InputError
 from fgnet.progress import track
 from fgnet.settings.download import Download
-from fgnet.volume import sha256
+from fgnet.volume import digest
 
 LOG = logging.getLogger(__name__)
 PIECE = 1 << 20
@@ -41,8 +42,10 @@ def fetch(
 ) -> Path:
     """Fetch a file, resuming what an earlier try or run left beside the target.
 
-    Bytes arrive in ``.NAME.partial``, which survives a broken connection or a killed job and
-    takes the target's name once it is complete and its SHA-256 is the one asked for.
+    Bytes arrive in ``.NAME.….partial``, one for each address, which survives a broken connection
+    or a killed job and takes the target's name once it is complete and has the checksum asked
+    for (``sha256:…`` or ``md5:…``). What a server says of its file (size, ETag or date) decides
+    whether it can be resumed; where it says nothing, only a checksum makes that safe.
 
     Raises:
         InputError: the server refuses the address, the checksum differs, or the retries are
@@ -50,35 +53,46 @@ def fetch(
     """
     session = session or requests.Session()
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
-    old = _size(partial) > 0
-    _transfer(session, url, partial, settings)
-    if checksum is not None and sha256(partial) != checksum and old:
-        # the file may have changed at the server between the two halves
+    tag = hashlib.sha256(url.encode()).hexdigest()[:8]
+    partial = target.with_name(f".{target.name}.{tag}.partial")
+    pieces = _transfer(session, url, partial, settings, checksum is not None)
+    if checksum is not None and digest(partial, checksum) != checksum and pieces > 1:
+        # the file may have changed at the server between two halves
         LOG.warning("%s: resumed to a wrong checksum, fetched anew", url)
         _discard(partial)
-        _transfer(session, url, partial, settings)
-    if checksum is not None and (seen := sha256(partial)) != checksum:
+        _transfer(session, url, partial, settings, False)
+    if checksum is not None and (seen := digest(partial, checksum)) != checksum:
         _discard(partial)
         raise InputError(
-            f"{url} has the SHA-256 checksum {seen}, not {checksum}; "
-            "correct the checksum in the config or find out why the file changed"
+            f"{url} has the checksum {seen}, not {checksum}; "
+            "find out why the file changed, or correct the checksum in the config or the lock file"
         )
     partial.replace(target)
     _discard(partial)
     return target
 
 
-def _transfer(session: requests.Session, url: str, partial: Path, settings: Download) -> None:
-    """Try until the partial file is complete; only tries that got no further are counted."""
+def _transfer(
+    session: requests.Session, url: str, partial: Path, settings: Download, checked: bool
+) -> int:
+    """Try until the partial file is complete; only tries that got no further are counted.
+
+    Args:
+        checked: whether a checksum will tell if the file changed between two tries.
+
+    Returns:
+        of how many pieces the file is made.
+    """
     failures, furthest = 0, _size(partial)
+    pieces = 2 if furthest else 1
     while True:
         try:
-            return _receive(session, url, partial, settings)
+            _receive(session, url, partial, settings, checked)
+            return pieces
         except MALFORMED as error:
             raise InputError(f"{url!r} is no address ({error}); correct it") from error
         except (requests.RequestException, HTTPError) as error:
-            reached = _size(partial)
+            reached, pieces = _size(partial), pieces + 1
             failures = 1 if reached > furthest else failures + 1
             furthest = max(furthest, reached)
             if failures > settings.retries:
@@ -91,10 +105,12 @@ def _transfer(session: requests.Session, url: str, partial: Path, settings: Down
             time.sleep(pause)
 
 
-def _receive(session: requests.Session, url: str, partial: Path, settings: Download) -> None:
+def _receive(
+    session: requests.Session, url: str, partial: Path, settings: Download, checked: bool
+) -> None:
     """One request that completes the partial file or raises."""
     note = _note(partial)
-    have = _size(partial) if note else 0
+    have = _size(partial) if note and (checked or note["validator"]) else 0
     if have and have == note["size"]:
         return
     headers = {"Accept-Encoding": "identity", "User-Agent": f"fgnet/{__version__}"}

@@ -1,63 +1,117 @@
-"""Writing an opened source as one HDF5 file, block by block."""
+"""Writing an assembled volume as one HDF5 file, block by block."""
 
+import hashlib
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from fgnet import volume
 from fgnet.blocks import tiles
-from fgnet.download.layers import Layers, as_ids, as_uint8, id_type
+from fgnet.download.assemble import Assembled
+from fgnet.download.layers import Slices
+from fgnet.download.values import among, as_ids, grey, id_type
 from fgnet.errors import InputError
 from fgnet.progress import track
-from fgnet.settings.base import Box
-from fgnet.volume import CHUNK, Triple
+from fgnet.settings.sources import Labels
+from fgnet.volume import CHUNK
 
 BLOCK = (CHUNK[0], 16 * CHUNK[1], 16 * CHUNK[2])
 
 
-def store(layers: Layers, crop: Box, size: Triple | None, output: Path, record: Any) -> None:
-    """Write the crop as raw uint8 and labels uint32 or uint64 with voxel size and offset.
+def store(
+    made: Assembled,
+    meaning: Labels | None,
+    output: Path,
+    record: Any,
+    check: Callable[[str, str], None],
+) -> None:
+    """Write raw uint8 or uint16, labels uint32 or uint64 and the mask of what is labelled.
 
     Args:
-        size: voxel size of the settings in nm, for a source that records none.
+        meaning: which ids of the labels are background and which are no labels.
         record: what goes into the file as the settings that made it.
+        check: takes the identity and the checksum of each layer that came over a network box by
+            box, and raises InputError where it is not what came before.
 
     Raises:
-        InputError: the crop leaves the volume, the voxel size is unknown or contradicted,
-            grey values are not 8-bit, labels are negative.
+        InputError: grey values are not finite or all alike, labels are negative or no integers.
     """
-    cut = crop.slices(layers.raw.shape, "crop", layers.first)
-    size = voxel_size(layers.voxel_size, size)
-    shape = tuple(part.stop - part.start for part in cut)
-    offset = [
-        start + part.start * nm for start, part, nm in zip(layers.offset, cut, size, strict=True)
-    ]
-    with volume.create(output, "download", record, layers.files) as file:
-        raw = volume.add(file, volume.RAW, shape, np.uint8, size, offset)
-        if layers.labels is not None:
-            ids = id_type(layers.labels.dtype)
-            labels = volume.add(file, volume.LABELS, shape, ids, size, offset)
-        for box in track(tiles(shape, BLOCK), f"write {output.name}"):
-            z, y, x = (
-                slice(part.start + low.start, part.stop + low.start)
-                for part, low in zip(box, cut, strict=True)
+    shape = made.image.shape
+    whole = (slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2]))
+    # all that can be known to be wrong is found before the first voxel is fetched
+    ids = None if made.labels is None else id_type(made.labels.dtype, made.labels.name)
+    if made.mask is not None:
+        id_type(made.mask.dtype, made.mask.name)
+    files = [path for layer in made.layers() for path in (*layer.files, *layer.prepare(whole))]
+    boxes = [(z, y, x) for z, y, x in tiles(shape, BLOCK)]
+    kept = grey(made.image, boxes)
+    partial = made.mask is not None or (meaning is not None and bool(meaning.unlabelled))
+    with volume.create(output, "download", record, list(dict.fromkeys(files))) as file:
+        place = (shape, made.voxel_size, made.offset)
+        raw = _add(file, volume.RAW, kept.dtype, *place)
+        raw.attrs["grey"] = json.dumps({"low": kept.low, "step": kept.step})
+        labels = None if ids is None else _add(file, volume.LABELS, ids, *place)
+        mask = _add(file, volume.MASK, np.dtype(np.uint8), *place) if partial else None
+        low, high = np.inf, -np.inf
+        for box in track(boxes, f"write {output.name}"):
+            block = kept(made.image.read(box))
+            raw[box] = block
+            low, high = min(low, block.min()), max(high, block.max())
+            _write_labels(made, meaning, box, labels, mask)
+        if low == high:
+            raise InputError(
+                f"{made.image.name} holds the one value {low * kept.step + kept.low:g} and nothing "
+                "else; check the path, the dataset and the crop"
             )
-            raw[box] = as_uint8(layers.raw.read((z, y, x)), layers.raw.name)
-            if layers.labels is not None:
-                block = layers.labels.read((z, y, x))
-                labels[box] = as_ids(block, ids, layers.labels.name)
+        written = [one for one in (raw, labels, mask) if one is not None]
+        for layer, data in zip(made.layers(), written, strict=False):
+            if layer.remote is not None:
+                check(f"{layer.remote}#{_identity(made)}", f"sha256:{_digest(data)}")
 
 
-def voxel_size(recorded: Triple | None, given: Triple | None) -> Triple:
-    """The voxel size in nm that the source records, or the one given where it records none."""
-    if recorded is None and given is None:
-        raise InputError("the source records no voxel size; give voxel_size in nm (z, y, x)")
-    if recorded is not None and given is not None and not np.allclose(recorded, given, rtol=0.01):
-        raise InputError(
-            f"voxel_size {given} nm differs from {recorded} nm, which the source records; "
-            "correct it or leave it out"
-        )
-    size = given if recorded is None else recorded
-    assert size is not None
-    return size
+def _write_labels(
+    made: Assembled,
+    meaning: Labels | None,
+    box: Slices,
+    labels: h5py.Dataset | None,
+    mask: h5py.Dataset | None,
+) -> None:
+    """One block of ids and of the mask, 1 where there is ground truth."""
+    valid = None
+    if made.mask is not None:
+        valid = made.mask.read(box) != 0
+    if labels is not None and made.labels is not None:
+        block = as_ids(made.labels.read(box), labels.dtype, made.labels.name)
+        if meaning is not None and meaning.unlabelled:
+            unlabelled = among(block, meaning.unlabelled)
+            valid = ~unlabelled if valid is None else valid & ~unlabelled
+            block = np.where(unlabelled, 0, block)
+        if meaning is not None and meaning.background:
+            block = np.where(among(block, meaning.background), 0, block)
+        labels[box] = block
+    if mask is not None:
+        mask[box] = valid
+
+
+def _add(
+    file: h5py.File, name: str, dtype: np.dtype[Any], shape: Any, size: Any, offset: Any
+) -> h5py.Dataset:
+    return volume.add(file, name, shape, dtype, size, offset)
+
+
+def _identity(made: Assembled) -> str:
+    """Place, voxel size (nm) and shape of a volume, which with its address identify it."""
+    numbers = (made.offset, made.voxel_size, made.image.shape)
+    return "&".join(",".join(f"{value:g}" for value in three) for three in numbers)
+
+
+def _digest(data: h5py.Dataset) -> str:
+    """SHA-256 of the values, section by section."""
+    found = hashlib.sha256()
+    for section in data:
+        found.update(section.tobytes())
+    return found.hexdigest()

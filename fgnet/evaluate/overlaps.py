@@ -38,7 +38,12 @@ class Overlaps:
     voxels: int
 
 
-def measure(fragments: h5py.Dataset, labels: h5py.Dataset, region: Box) -> Overlaps:
+def measure(
+    fragments: h5py.Dataset,
+    labels: h5py.Dataset,
+    region: Box,
+    mask: h5py.Dataset | None = None,
+) -> Overlaps:
     """Count the voxels that fragments share with neurons and with components of neurons.
 
     The components are found block by block and joined across the blocks' faces, so memory is
@@ -48,6 +53,7 @@ def measure(fragments: h5py.Dataset, labels: h5py.Dataset, region: Box) -> Overl
         fragments: (z, y, x) unsigned integers.
         labels: (z, y, x) unsigned integers, 0 is unknown.
         region: where ``fragments`` lies in ``labels``.
+        mask: 0 at voxels of ``labels`` that nobody labelled; they count as unknown.
     """
     tables = []
     owners: list[Labels] = [np.zeros(1, np.uint64)]
@@ -57,7 +63,10 @@ def measure(fragments: h5py.Dataset, labels: h5py.Dataset, region: Box) -> Overl
     blocks = list(_blocks(fragments.shape))
     for index, box in progress.track(blocks, "overlaps"):
         fragment = fragments[box]
-        truth = labels[_moved(box, region)]
+        place = _moved(box, region)
+        truth = labels[place]
+        if mask is not None:
+            truth = np.where(mask[place] > 0, truth, 0)
         piece, found = cc3d.connected_components(truth, connectivity=6, return_N=True)
         owner = np.zeros(found + 1, np.uint64)
         owner[piece.ravel()] = truth.ravel()

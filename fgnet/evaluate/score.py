@@ -12,7 +12,7 @@ def run(segmentation_file: Path, labels_file: Path, output: Path) -> None:
 
     Args:
         segmentation_file: see :mod:`fgnet.segmentation`; may be a box of the labels' volume.
-        labels_file: a volume with labels.
+        labels_file: a volume with labels, and perhaps a mask of where they count.
         output: JSON, see :mod:`fgnet.scores`.
 
     Raises:
@@ -22,15 +22,16 @@ def run(segmentation_file: Path, labels_file: Path, output: Path) -> None:
         fragments = volume.dataset(segmented, volume.FRAGMENTS, kind="u")
         labels = volume.dataset(labelled, volume.LABELS, kind="u")
         region = volume.region(labels, fragments)
-        overlaps = measure(fragments, labels, region)
+        mask = labelled.get(volume.MASK)
+        overlaps = measure(fragments, labels, region, mask)
         scored = int(overlaps.ids.counts.sum())
         if scored == 0:
             box = ", ".join(
                 f"{axis} {cut.start}-{cut.stop}" for axis, cut in zip("zyx", region, strict=True)
             )
             raise InputError(
-                f"{labels_file}: {volume.LABELS} is 0 everywhere in {box}, so there is nothing "
-                "to score against; give this volume labels or the split 'predict'"
+                f"{labels_file}: {volume.LABELS} is 0 or masked everywhere in {box}, so there is "
+                "nothing to score against; give this volume labels or the split 'predict'"
             )
         ids, components = [], []
         for threshold in progress.track(segmentation.thresholds(segmented), "thresholds"):

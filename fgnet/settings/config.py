@@ -1,5 +1,6 @@
 """The whole configuration: one section per stage, and the volumes they work on."""
 
+import difflib
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -8,12 +9,13 @@ from pydantic import Field, model_validator
 
 from fgnet.settings.agglomerate import Agglomerate
 from fgnet.settings.base import Box, Section
+from fgnet.settings.datasets import with_datasets
 from fgnet.settings.download import Download, VolumeDownload
 from fgnet.settings.evaluate import Evaluate
 from fgnet.settings.export import Export
 from fgnet.settings.infer import Infer
 from fgnet.settings.network import FGNetNetwork, Sam2DecoderNetwork
-from fgnet.settings.normalize import Normalize
+from fgnet.settings.normalize import Normalize, VolumeNormalize
 from fgnet.settings.report import Report
 from fgnet.settings.train import Train
 from fgnet.settings.volumes import Volume, Volumes
@@ -24,8 +26,15 @@ Split = Literal["train", "validation", "test", "predict"]
 class Config(Section):
     """Everything that a run is determined by."""
 
+    datasets: tuple[str, ...] = Field(
+        (),
+        description="Public data sets (or single volumes of them) whose volumes and splits are "
+        "taken; `snakemake list_datasets` prints what there is. A volume of the same name "
+        "below changes what is said here.",
+    )
     volumes: Annotated[Volumes, Field(min_length=1)] = Field(
-        description="Named volumes: a source, a phantom, or a box of another volume."
+        description="Named volumes: a source, a phantom, or a box of another volume; needed "
+        "where `datasets` is empty."
     )
     download: Download = Field(Download(), description="How files are fetched.")  # type: ignore[call-arg]
     normalize: Normalize = Field(Normalize(), description="How intensities are normalised.")  # type: ignore[call-arg]
@@ -38,6 +47,19 @@ class Config(Section):
     evaluate: Evaluate = Field(Evaluate(), description="How the threshold is chosen.")  # type: ignore[call-arg]
     report: Report = Field(Report(), description="What the pages show.")  # type: ignore[call-arg]
     export: Export = Field(Export(), description="What is written for viewers.")  # type: ignore[call-arg]
+
+    @model_validator(mode="after")
+    def _match_is_a_volume(self) -> Self:
+        name = self.normalize.match
+        wholes = [name for name, volume in self.volumes.items() if volume.of is None]
+        if name is not None and name not in wholes:
+            box = self.volumes.get(name)
+            close = [box.of] if box else difflib.get_close_matches(name, wholes, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(wholes)}"
+            raise ValueError(
+                f"normalize.match: there is no volume {name!r} with a source or phantom; {hint}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _can_run(self) -> Self:
@@ -75,8 +97,22 @@ class Config(Section):
 
     def volume_download(self, name: str) -> VolumeDownload:
         """What the download of a volume depends on; what it is used for is left out."""
-        entry = self.volumes[name].model_dump(exclude={"split"})
+        entry = self.volumes[name].model_dump(exclude={"split", "inverted"})
         return VolumeDownload(volume=Volume.model_validate(entry), download=self.download)
+
+    def reference(self, name: str) -> str | None:
+        """The volume that this one is matched to; the one that others match is left as it is."""
+        return None if self.normalize.match == name else self.normalize.match
+
+    def volume_normalize(self, name: str) -> VolumeNormalize:
+        """What the normalisation of a volume depends on."""
+        reference = self.reference(name)
+        values = self.normalize.model_dump() | {
+            "match": reference,
+            "inverted": self.volumes[name].inverted,
+            "reference_inverted": reference is not None and self.volumes[reference].inverted,
+        }
+        return VolumeNormalize.model_validate(values)
 
     def boxes(self) -> str:
         """The boxes of the training and validation volumes, as canonical JSON."""
@@ -102,9 +138,9 @@ class Config(Section):
 
 
 def load(values: Mapping[str, Any]) -> Config:
-    """The configuration from plain values.
+    """The configuration from plain values, with the volumes of the data sets that it names.
 
     Raises:
         InputError: one sentence per mistake, with the key's path and the value seen.
     """
-    return Config.checked(dict(values))
+    return Config.checked(with_datasets(values))

@@ -7,7 +7,7 @@ from fgnet.settings.volumes import Volume
 
 
 class Download(Section):
-    """How files are fetched over http(s)."""
+    """How files and layers are fetched over a network."""
 
     retries: int = Field(
         5, ge=0, description="Tries after a failed one, each of which resumes where it broke off."
@@ -16,15 +16,24 @@ class Download(Section):
         1.0, ge=0, description="Seconds before the first retry; doubled before each further one."
     )
     timeout: float = Field(
-        60.0, gt=0, description="Seconds without a byte from the server after which a try failed."
+        60.0,
+        gt=0,
+        description="Seconds without a byte from the server after which a try failed; a piece of a "
+        "layer of chunks may take ten times as long.",
     )
     connections: int = Field(
         4, ge=1, le=32, description="Files of an image series fetched at the same time."
+    )
+    lock: str = Field(
+        "checksums.lock",
+        description="File in which the checksum of every download is noted for which the config "
+        "gives none; what comes later from the same address must be the same. Keep it with "
+        "your config.",
     )
 
 
 class VolumeDownload(Section):
     """What the rule of one volume receives."""
 
-    volume: Volume = Field(description="The volume's entry in the registry.")
-    download: Download = Field(description="How files are fetched over http(s).")
+    volume: Volume = Field(description="The volume's entry in the config.")
+    download: Download = Field(description="How files are fetched.")

@@ -42,13 +42,20 @@ def normalized(*splits):
 
 def local_sources(wildcards):
     """Files on this machine that a volume is made from; a change of one reruns its download."""
-    source = CONFIG.volumes[wildcards.volume].source
-    values = source.model_dump().values() if source else []
-    return [v for v in values if isinstance(v, str) and Path(v).is_file()]
+    return CONFIG.volumes[wildcards.volume].local_files()
 
 
 def download_settings(wildcards):
     return CONFIG.volume_download(wildcards.volume).canonical()
+
+
+def normalize_settings(wildcards):
+    return CONFIG.volume_normalize(wildcards.volume).canonical()
+
+
+def reference_volume(wildcards):
+    name = CONFIG.reference(wildcards.volume)
+    return f"results/download/{name}.h5" if name else []
 
 
 def model_settings(wildcards):
@@ -147,6 +154,16 @@ def segment_pages():
     ]
 
 
+def wholes():
+    """The volumes that are normalised: those that have a split, or boxes that have one."""
+    used = CONFIG.split("train", "validation", "test", "predict")
+    return sorted({CONFIG.whole(name) for name in used})
+
+
+def data_pages():
+    return [f"results/report/data/{volume}.html" for volume in wholes()]
+
+
 def train_pages():
     return [f"results/report/train/{model}.html" for model in CONFIG.train.models]
 
@@ -160,19 +177,27 @@ def model_records():
 
 def made_files():
     """Files that hold a record of what made them, for the provenance page."""
-    wholes = {
-        CONFIG.whole(name)
-        for name in CONFIG.split("train", "validation", "test", "predict")
-    }
     made = [
         f"results/{stage}/{w}.h5"
-        for w in sorted(wholes)
+        for w in wholes()
         for stage in ("download", "normalize")
     ]
     made += model_records().values()
     for m, a, v in segmentations("validation", "test", "predict"):
         made += [f"results/infer/{m}/{v}.h5", f"results/agglomerate/{m}/{a}/{v}.h5"]
     return list(dict.fromkeys(made + scored() + thresholds()))
+
+
+def data_parameters(wildcards):
+    volume = wildcards.volume
+    return json.dumps(
+        {
+            "volume": volume,
+            "downloaded": f"results/download/{volume}.h5",
+            "normalized": f"results/normalize/{volume}.h5",
+        },
+        sort_keys=True,
+    )
 
 
 def train_parameters(wildcards):
@@ -248,6 +273,8 @@ def index_parameters(wildcards):
     pages = [{"title": "Scores and thresholds", "page": "results/report/evaluate.html"}]
     for model, page in zip(CONFIG.train.models, train_pages()):
         pages.append({"title": f"Training of {model}", "page": page})
+    for volume, page in zip(wholes(), data_pages()):
+        pages.append({"title": f"Data: {volume}", "page": page})
     pages.append({"title": "Provenance", "page": "results/report/provenance.html"})
     m, a, v = segmentations("test", "predict", "validation")[0]
     picture = {

@@ -39,3 +39,13 @@ rule download_sam2:
     shell:
         "python -m fgnet.download sam2 --name {wildcards.checkpoint:q}"
         " --settings {params.settings:q} --output {output.checkpoint:q} &> {log:q}"
+
+
+rule list_datasets:
+    log:
+        "results/logs/download/datasets.log",
+    localrule: True
+    conda:
+        "../../envs/data.yaml"
+    shell:
+        "python -m fgnet.settings.datasets 2> {log:q}"

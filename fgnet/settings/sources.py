@@ -1,0 +1,211 @@
+"""Settings of the sources: where an image, its labels or their mask lie."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    TypeAdapter,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
+
+from fgnet.settings.base import Section
+
+RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+SCHEMES = ("http", "https", "file", "gs", "s3")
+DIGITS = {"sha256": 64, "md5": 32}
+
+Format = Literal["hdf5", "tiff", "images", "zarr", "n5", "precomputed", "nrrd", "mrc"]
+
+
+def _checksum(text: str) -> str:
+    kind, colon, digits = text.lower().rpartition(":")
+    kind = kind if colon else "sha256"
+    if not re.fullmatch(r"[0-9a-f]+", digits) or DIGITS.get(kind) != len(digits):
+        raise ValueError("sha256:… with 64 or md5:… with 32 hexadecimal digits is needed")
+    return f"{kind}:{digits}"
+
+
+def _location(text: str) -> str:
+    scheme, colon, _ = text.partition("://")
+    ranges = RANGE.findall(text)
+    if len(ranges) > 1 or any(int(first) > int(last) for first, last in ranges):
+        raise ValueError("a pattern has one range that goes up, such as {0000..0099}")
+    if colon and scheme not in SCHEMES:
+        raise ValueError(f"a path or an address is needed that starts with {', '.join(SCHEMES)}")
+    return text
+
+
+def _axes(text: str) -> str:
+    letters = {*text}
+    if not re.fullmatch(r"[a-z]+", text) or len(letters) < len(text) or not letters >= {*"zyx"}:
+        raise ValueError("z, y, x in the order of the file, and a letter for each further axis")
+    return text
+
+
+Checksum = Annotated[str, AfterValidator(_checksum)]
+Location = Annotated[str, Field(min_length=1), AfterValidator(_location)]
+Axes = Annotated[str, AfterValidator(_axes)]
+
+
+def numbered(pattern: str) -> list[str]:
+    """The names of a pattern with one range, such as ``iso.{2600..2849}.png``."""
+    match = RANGE.search(pattern)
+    assert match is not None
+    first, last = match.groups()
+    width = len(first) if first.startswith("0") else 0
+    return [
+        f"{pattern[: match.start()]}{number:0{width}d}{pattern[match.end() :]}"
+        for number in range(int(first), int(last) + 1)
+    ]
+
+
+class Source(Section):
+    """Where one layer of a volume lies: a path or an address, and what else it takes to read it."""
+
+    path: Location = Field(
+        description="A file, a folder or an address (http, https, gs, s3): HDF5, TIFF, a folder of "
+        "images, Zarr 2 and 3, N5, Neuroglancer precomputed, NRRD, MRC; packed as .gz or in a .zip "
+        "where a file. A series of images may be a pattern: em/*.png in natural order, or "
+        "https://…/em.{0000..0099}.png, where zeros in front of the first number pad all of them."
+    )
+    format: Format | None = Field(
+        None,
+        description="What it is, where neither its first bytes nor its name tell: needed for "
+        "an address that does not end in .zarr, .n5, .precomputed or in the name of a file.",
+    )
+    dataset: str | None = Field(
+        None,
+        description="Name of the array inside an HDF5 file, Zarr or N5 container; null: CREMI's "
+        "name (volumes/raw, volumes/labels/neuron_ids, volumes/labels/mask), or the only one.",
+    )
+    axes: Axes | None = Field(
+        None,
+        description="Order of the axes in the file, such as xyz; null: as the format has them. "
+        "An axis other than z, y, x must have the length 1.",
+    )
+    mip: Annotated[int, Field(ge=0)] | None = Field(
+        None,
+        description="Scale of a layer that has several, 0 the finest; null: 0 for the image, the "
+        "image's voxel size for the others.",
+    )
+    offset: tuple[float, float, float] | None = Field(
+        None,
+        description="Place of the first voxel in nm along z, y, x, in place of what the file "
+        "records; it tells where labels lie in a larger image.",
+    )
+    member: str | None = Field(None, description="Name of the file inside a .zip archive.")
+    checksum: Checksum | None = Field(
+        None,
+        description="Checksum of the file as it is downloaded, sha256:… or md5:…; null: the first "
+        "download is noted in `download.lock` and must come again ever after.",
+    )
+    checksums: Location | None = Field(
+        None,
+        description="For a series of images, their list of SHA-256 checksums as sha256sum writes "
+        "it, matched by file name; a path is looked up where the run is, then beside the project.",
+    )
+    mirrors: tuple[Location, ...] = Field(
+        (), description="Addresses of the same file, tried in turn where the first fails."
+    )
+    public: bool = Field(
+        True, description="Read gs and s3 without credentials; false takes this machine's."
+    )
+
+    def local_files(self) -> list[str]:
+        """The files on this machine whose change is a change of the source.
+
+        Of a folder those that lie in it directly: its images, or the metadata of its chunks.
+        """
+        path = Path(self.path.removeprefix("file://"))
+        if RANGE.search(self.path):
+            found = [Path(place) for place in numbered(self.path)]
+        elif path.is_dir():
+            found = sorted(path.iterdir())
+        elif "*" in path.name and path.parent.is_dir():
+            found = sorted(path.parent.glob(path.name))
+        else:
+            found = [path]
+        return [str(one) for one in found if one.is_file()]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_viewers(cls, values: Any) -> Any:
+        """Take addresses as Neuroglancer shows them: precomputed://gs://…"""
+        if isinstance(values, dict) and isinstance(values.get("path"), str):
+            kind, _, rest = values["path"].partition("://")
+            if kind in ("precomputed", "zarr", "n5"):
+                return {"format": kind, **values, "path": rest}
+        return values
+
+
+class Labels(Source):
+    """Where the ground truth lies, and what its ids mean."""
+
+    mapping: str | None = Field(
+        None,
+        description="Name of a table in the same HDF5 file, two columns (or two rows): id as "
+        "stored, id of the body. An id that the table leaves out keeps its value (NeuroProof's "
+        "`transforms`).",
+    )
+    background: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (), description="Ids that are no neuron (glia, extracellular space): they become 0."
+    )
+    unlabelled: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (),
+        description="Ids of voxels that nobody labelled: neither trained on nor scored, unlike "
+        "background.",
+    )
+
+
+def _long(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str) else value
+
+
+def choose(value: Any, check: ValidatorFunctionWrapHandler) -> Source | None:
+    """The first source whose environment variables are all set, with these filled in.
+
+    All alternatives are checked, also those that this machine does not use.
+    """
+    if value is None:
+        return None
+    alternatives: list[Source] = [
+        check(_long(item)) for item in (value if isinstance(value, list | tuple) else [value])
+    ]
+    unset: dict[str, None] = {}
+    for alternative in alternatives:
+        values = alternative.model_dump()
+        texts = [text for text in values.values() if isinstance(text, str)]
+        missing = [
+            name for text in texts for name in VARIABLE.findall(text) if not os.environ.get(name)
+        ]
+        if not missing:
+            filled = {key: _filled(text) for key, text in values.items()}
+            return TypeAdapter(type(alternative)).validate_python(filled)
+        unset |= dict.fromkeys(missing)
+    if not alternatives:
+        raise ValueError("the list of alternatives is empty")
+    raise ValueError(
+        f"the environment variable {' or '.join(unset)} is not set; "
+        "set it or give an alternative without it"
+    )
+
+
+def _filled(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return VARIABLE.sub(lambda match: os.environ[match[1]], value)
+
+
+AnySource = Annotated[
+    Source, WrapValidator(choose, json_schema_input_type=str | Source | list[str | Source])
+]
+AnyLabels = Annotated[
+    Labels, WrapValidator(choose, json_schema_input_type=str | Labels | list[str | Labels])
+]
