@@ -19,6 +19,8 @@ wildcard_constraints:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/inputs/report.smk"
+include: "workflow/inputs/export.smk"
 include: "workflow/rules/download.smk"
 include: "workflow/rules/normalize.smk"
 include: "workflow/rules/train.smk"

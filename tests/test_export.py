@@ -5,6 +5,7 @@ import base64
 import http.client
 import io
 import json
+import os
 import shutil
 import subprocess
 import threading
@@ -22,14 +23,15 @@ import pytest
 import tensorstore as ts
 import tifffile
 import zarr
-from cloudvolume import CloudVolume
+from cloudvolume import CloudVolume, Skeleton
 from PIL import Image
 from tornado.websocket import websocket_connect
 
 from fgnet import segmentation, volume
 from fgnet.affinities import NEAREST
+from fgnet.download.__main__ import run_volume
 from fgnet.errors import InputError
-from fgnet.export import links, mesh, serve
+from fgnet.export import links, mesh, serve, skeletons
 from fgnet.export.__main__ import run_layer, run_state
 from fgnet.phantom import phantom
 from fgnet.scores import Choice
@@ -94,8 +96,7 @@ def read_ome_zarr(path: Path) -> Read:
     values = np.asarray(image.data)
     assert np.array_equal(values, zarr.open(path, mode="r")["0"][:])
     size = tuple(image.scale[axis] for axis in "zyx")
-    # the format counts from the centre of a voxel, the volume from its first corner
-    start = tuple(image.translation[axis] - image.scale[axis] / 2 for axis in "zyx")
+    start = tuple(image.translation[axis] for axis in "zyx")
     return values, size, start
 
 
@@ -143,6 +144,19 @@ def test_another_library_reads_what_was_written(tmp_path: Path, case: str, forma
     assert not list(tmp_path.rglob("*.partial")) and not list(tmp_path.rglob("*.gz"))
 
 
+@pytest.mark.parametrize("format", READ)
+def test_what_was_exported_is_downloaded_as_it_was(tmp_path: Path, format: str) -> None:
+    settings: dict[str, Any] = {"volume": {}, "download": {"lock": str(tmp_path / "lock")}}
+    for role, case in (("source", "image"), ("labels", "labels")):
+        settings["volume"][role] = str(exported(tmp_path / case, case, format))
+    run_volume("v", json.dumps(settings), tmp_path / "back.h5")
+    with h5py.File(tmp_path / "back.h5") as file:
+        for path, case in ((volume.RAW, "image"), (volume.LABELS, "labels")):
+            assert np.array_equal(file[path][()], CASES[case])
+            assert volume.voxel_size(file[path]) == SIZE
+            assert volume.offset(file[path]) == OFFSET
+
+
 def coarser(values: np.ndarray, first: Any, factor: Any, ids: bool) -> tuple[np.ndarray, list[int]]:
     """By brute force: each coarse voxel from the fine voxels inside it on the absolute grid."""
     start = [a // f for a, f in zip(first, factor, strict=True)]
@@ -176,7 +190,9 @@ def test_scales_lie_on_the_absolute_grid(tmp_path: Path, case: str) -> None:
         assert np.array_equal(zarr.open(array, mode="r")[str(scale)][:], values)
         place = datasets[0]["datasets"][scale]["coordinateTransformations"]
         assert place[0]["scale"] == size.tolist()
-        assert np.allclose(place[1]["translation"], (np.array(first) + 0.5) * size)
+        # from centre to centre
+        centre = (np.array(first) + 0.5) * size - np.array(SIZE) / 2
+        assert np.allclose(place[1]["translation"], centre)
 
 
 def test_a_box_and_the_chosen_threshold(tmp_path: Path) -> None:
@@ -207,7 +223,7 @@ def test_a_box_and_the_chosen_threshold(tmp_path: Path) -> None:
 def test_half_a_voxel_of_offset(tmp_path: Path) -> None:
     offset = (OFFSET[0], OFFSET[1] + 2, OFFSET[2])
     source = stored(tmp_path / "in.h5", "image", GREY, offset)
-    with pytest.raises(InputError, match="no whole number of voxels .* take ome_zarr"):
+    with pytest.raises(InputError, match=r"no whole number of voxels .* take ome_zarr"):
         run_layer("image", source, "{}", None, "{}", tmp_path / "image.precomputed")
     run_layer("image", source, "{}", None, "{}", tmp_path / "image.ome.zarr")
     assert read_ome_zarr(tmp_path / "image.ome.zarr")[2] == offset
@@ -284,6 +300,54 @@ def test_surfaces_are_closed_across_blocks(tmp_path: Path, monkeypatch: pytest.M
         assert np.allclose(centroid[::-1], middle, atol=1.5)
 
 
+def test_centre_lines_lie_in_their_segments(tmp_path: Path) -> None:
+    """Drawn for real, in the environment of the GPL programs."""
+    there = Path(__file__).parent.parent / ".venv-skeletons/bin"
+    if not there.is_dir():
+        pytest.skip("there is no .venv-skeletons: make .venv-skeletons/installed")
+    _, labels = phantom(Phantom.checked({"shape": [40, 128, 120], "seed": 1, "calibre": 200}))
+    first, size = np.array((3, 1, 2)), np.array((30.0, 8.0, 8.0))
+    with volume.create(tmp_path / "in.h5", "normalize", {"low": 1}, []) as file:
+        data = volume.add(file, volume.LABELS, labels.shape, labels.dtype, size, first * size)
+        data[:] = labels
+    layer, lines = tmp_path / "a b; ä/x.precomputed", tmp_path / "a b; ä/x.skeletons"
+    run_layer("labels", tmp_path / "in.h5", "{}", None, "{}", layer)
+    before = sorted(layer.rglob("*")), (layer / "info").read_text()
+    wanted = {"const": 100, "min_length": 400}
+    subprocess.run(
+        [there / "python", "-m", "fgnet.export", "skeletons", "--input", layer, "--output", lines,
+         "--settings", json.dumps(wanted), "--workers", "2"],
+        check=True, cwd=Path(__file__).parent.parent, env={**os.environ, "PATH": str(there)},
+    )  # fmt: skip
+    assert (sorted(layer.rglob("*")), (layer / "info").read_text()) == before
+    assert sorted(path.name for path in layer.parent.iterdir()) == [layer.name, lines.name]
+    info = json.loads((lines / "info").read_text())
+    assert info["@type"] == "neuroglancer_skeletons"
+    found = [path for path in lines.iterdir() if path.name.isdigit()]
+    assert len(found) > 30 and len(found) + 2 == len(list(lines.iterdir()))
+    for path in found:
+        line = Skeleton.from_precomputed(path.read_bytes(), info["vertex_attributes"])
+        z, y, x = np.floor(line.vertices[:, ::-1] / size - first).astype(int).T
+        assert (labels[z, y, x] == int(path.name)).all()
+        assert line.cable_length() >= 400 and len(line.components()) == 1
+    last = json.loads((lines / "provenance").read_text())["processing"][-1]
+    assert last["by"].startswith("igneous") and last["parameters"]["const"] == 100
+
+
+def test_centre_lines_need_their_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match=r"igneous is not on PATH; run with --use-conda, or"):
+        skeletons.run(tmp_path / "x.precomputed", tmp_path / "out", "{}")
+    (tmp_path / "igneous").write_text("#!/bin/sh\nexit 3\n")
+    (tmp_path / "igneous").chmod(0o755)
+    with pytest.raises(InputError, match=r"is no precomputed folder"):
+        skeletons.run(tmp_path / "x.precomputed", tmp_path / "out", "{}")
+    layer = exported(tmp_path, "labels", "precomputed")
+    with pytest.raises(InputError, match=r"igneous forge ./layer ended with status 3"):
+        skeletons.run(layer, tmp_path / "out", "{}")
+    assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".skeletons*"))
+
+
 def test_the_list_of_segments_is_sorted_by_size(tmp_path: Path) -> None:
     output = exported(tmp_path, "labels", "precomputed", min_voxels=int((FEW == 2).sum()))
     inline = json.loads((output / "segment_properties/info").read_text())["inline"]
@@ -301,7 +365,9 @@ def test_the_list_of_segments_is_sorted_by_size(tmp_path: Path) -> None:
         ({"fromats": []}, "export.fromats: unknown key; did you mean 'formats'"),
         ({"formats": ["hdf5"], "meshes": True}, "export: meshes: needs the format precomputed"),
         ({"formats": ["precomputed"], "mesh_mip": 4}, "export: mesh_mip is 4, .* 0 to 3"),
-        ({"formats": ["precomputed"], "meshes": True, "layers": ["image"]}, "export: meshes: .*lay"),
+        ({"formats": ["precomputed"], "meshes": True, "layers": ["image"]}, "meshes: .* layer"),
+        ({"formats": ["precomputed"], "skeletons": {"mip": 4}}, "skeletons.mip is 4, .*0 to 3"),
+        ({"formats": ["tiff"], "skeletons": {}}, "export: skeletons: needs the format precomputed"),
         ({"formats": ["tiff"], "layers": []}, "export: layers: the list is empty"),
         ({"address": "127.0.0.1"}, "export.address: "),
         ({"mips": 0}, "export.mips: "),
@@ -404,9 +470,9 @@ def test_a_state_names_the_server_that_gives_it(served: serve.Server) -> None:
 
 
 def test_serving_nothing_is_an_error(tmp_path: Path, served: serve.Server) -> None:
-    with pytest.raises(InputError, match="holds no VOLUME/neuroglancer.json"):
+    with pytest.raises(InputError, match=r"holds no VOLUME/neuroglancer.json"):
         serve.run(tmp_path / "nothing", "127.0.0.1", 0)
-    with pytest.raises(InputError, match="cannot be listened on .* try --port"):
+    with pytest.raises(InputError, match=r"cannot be listened on .* try --port"):
         serve.server(tmp_path, "127.0.0.1", served.server_port)
 
 

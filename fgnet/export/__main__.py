@@ -2,6 +2,8 @@
 
 python -m fgnet.export layer --layer image --input results/normalize/VOLUME.h5
                              --output results/export/VOLUME/image.precomputed
+python -m fgnet.export skeletons --input results/export/VOLUME/MODEL/METHOD/segmentation.precomputed
+                                 --output results/export/VOLUME/MODEL/METHOD/segmentation.skeletons
 python -m fgnet.export state --parameters JSON --output results/export/VOLUME/neuroglancer.json
 python -m fgnet.export serve --folder results/export
 
@@ -15,7 +17,7 @@ from typing import get_args
 
 from fgnet import command
 from fgnet.errors import InputError
-from fgnet.export import serve, source, state
+from fgnet.export import serve, skeletons, source, state
 from fgnet.settings.base import Box
 from fgnet.settings.export import SUFFIX, Folder, LayerName
 
@@ -39,6 +41,11 @@ def run_layer(
         writer.write(opened, output, wanted)
 
 
+def run_skeletons(input: Path, settings: str, workers: int, output: Path) -> None:
+    """Draw the centre lines of a precomputed segmentation."""
+    skeletons.run(input, output, settings, workers)
+
+
 def run_state(parameters: str, output: Path) -> None:
     """Write what Neuroglancer is to show of a volume, and a page that links to it."""
     state.run(parameters, output)
@@ -50,7 +57,9 @@ def run_serve(folder: Path, host: str, port: int) -> None:
 
 
 parser = command.parser("export", __doc__ or "")
-steps = command.steps(parser, layer=run_layer, state=run_state, serve=run_serve)
+steps = command.steps(
+    parser, layer=run_layer, skeletons=run_skeletons, state=run_state, serve=run_serve
+)
 
 one = steps["layer"]
 one.add_argument("--layer", required=True, choices=get_args(LayerName))
@@ -62,14 +71,20 @@ one.add_argument(
 one.add_argument("--settings", default="{}", metavar="JSON", help="mips, meshes, ...")
 one.add_argument("--output", required=True, type=Path)
 
-two = steps["state"]
-two.add_argument("--parameters", required=True, help="volume, box, layers, address as JSON")
+two = steps["skeletons"]
+two.add_argument("--input", required=True, type=Path, help="precomputed folder")
+two.add_argument("--settings", default="{}", metavar="JSON", help="section export.skeletons")
+two.add_argument("--workers", type=int, default=1, help="processes")
 two.add_argument("--output", required=True, type=Path)
 
-three = steps["serve"]
-three.add_argument("--folder", type=Path, default=Path("results/export"))
-three.add_argument("--host", default="127.0.0.1", help="address to listen on")
-three.add_argument("--port", type=int, default=8090)
+three = steps["state"]
+three.add_argument("--parameters", required=True, help="volume, box, layers, address as JSON")
+three.add_argument("--output", required=True, type=Path)
+
+four = steps["serve"]
+four.add_argument("--folder", type=Path, default=Path("results/export"))
+four.add_argument("--host", default="127.0.0.1", help="address to listen on")
+four.add_argument("--port", type=int, default=8090)
 
 if __name__ == "__main__":
     sys.exit(command.main(parser, command.run_step))

@@ -18,10 +18,10 @@ from skimage.measure import marching_cubes
 
 from fgnet.blocks import tiles
 from fgnet.export.pyramid import Scale
+from fgnet.export.segments import SURFACES
 from fgnet.progress import track
 from fgnet.volume import Array
 
-FOLDER = "mesh"
 BLOCK = (64, 256, 256)
 
 Vertices = npt.NDArray[np.float64]
@@ -37,9 +37,9 @@ def write(layer: Any, ids: Any, scale: Scale, folder: Path, wanted: Collection[i
         folder: of the layer.
         wanted: the segments that get a surface.
     """
-    (folder / FOLDER).mkdir()
-    (folder / FOLDER / "info").write_text('{"@type": "neuroglancer_legacy_mesh"}')
-    layer.info["mesh"] = FOLDER
+    (folder / SURFACES).mkdir()
+    (folder / SURFACES / "info").write_text('{"@type": "neuroglancer_legacy_mesh"}')
+    layer.info["mesh"] = SURFACES
     layer.commit_info()
     parts: dict[int, list[str]] = defaultdict(list)
     keep = np.array(sorted(wanted), np.uint64)
@@ -50,10 +50,10 @@ def write(layer: Any, ids: Any, scale: Scale, folder: Path, wanted: Collection[i
             # a voxel's centre lies half a voxel beyond its coordinate
             place = (vertices + start + 0.5) * scale.voxel_size
             parts[name].append(f"{name}:0:{number}")
-            (folder / FOLDER / parts[name][-1]).write_bytes(encoded(place, faces))
+            (folder / SURFACES / parts[name][-1]).write_bytes(encoded(place, faces))
     for name, fragments in parts.items():
         manifest = json.dumps({"fragments": fragments})
-        (folder / FOLDER / f"{name}:0").write_text(manifest)
+        (folder / SURFACES / f"{name}:0").write_text(manifest)
 
 
 def padded(ids: Any, scale: Scale, low: Any, high: Any) -> tuple[Array, npt.NDArray[np.int64]]:

@@ -1,8 +1,9 @@
 """A layer as OME-Zarr 0.5 (Zarr version 3): an array for each scale, and what they mean.
 
-Coordinates are nm along z, y, x, and those of voxels' centres, as readers of this format take
-them: a layer whose first voxel begins at its offset has that voxel's centre half a voxel further,
-and every scale that of its own first voxel. Chunks of 64 voxels a side lie together in shards.
+Coordinates are nm along z, y, x. The translation of the finest scale is the layer's offset, which is
+what download reads back; as readers take translations for those of voxels' centres, each coarser
+scale's is further by half the difference of the voxel sizes. Chunks of 64 voxels a side lie together
+in shards.
 """
 
 import json
@@ -110,9 +111,9 @@ def group(layer: Layer, levels: list[Scale], name: str) -> dict[str, Any]:
 
 
 def place(layer: Layer, scale: Scale, levels: list[Scale]) -> list[dict[str, Any]]:
-    """From indices of an array to nm: the size of its voxels, and the first one's centre."""
+    """From indices of an array to nm: the size of its voxels, and the place of the first one."""
     centre = [
-        start + ((a + 0.5) * total - first) * nm
+        start + ((a + 0.5) * total - first - 0.5) * nm
         for start, a, total, first, nm in zip(
             layer.offset, scale.first, scale.total, levels[0].first, layer.voxel_size, strict=True
         )

@@ -22,7 +22,7 @@ DESCRIPTION = {
     "affinities": "Predicted affinities to the nearest voxel along z, y, x, times 255",
     "segmentation": "Neurons segmented by fgnet",
 }
-LOCATIONS = ("file", "labels_file", "images", "precomputed", "labels")
+LAYERS = ("source", "labels", "mask")
 
 
 def record(layer: str, inputs: Sequence[Path], parameters: Record) -> Record:
@@ -56,10 +56,9 @@ def origins(made_by: Record) -> list[str]:
     if made_by["stage"] != "download":
         return []
     entry = made_by["settings"].get("volume", {})
-    source = entry.get("source") or {}
-    if not source and entry.get("phantom"):
+    if entry.get("phantom"):
         return [f"fgnet.phantom {json.dumps(entry['phantom'], sort_keys=True)}"]
-    return [source[key] for key in LOCATIONS if source.get(key)]
+    return [entry[layer]["path"] for layer in LAYERS if entry.get(layer)]
 
 
 def _collect(path: Path, made: list[tuple[Path, Record]], seen: set[Path]) -> None:

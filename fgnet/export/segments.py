@@ -10,6 +10,7 @@ import numpy as np
 from fgnet.volume import Array
 
 FOLDER = "segment_properties"
+SURFACES = "mesh"
 VOXELS = "voxels"
 
 

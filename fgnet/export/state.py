@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fgnet import volume
-from fgnet.export import links, mesh, segments
+from fgnet.export import links, segments
 from fgnet.settings.base import Box, Section
 from fgnet.settings.export import SUFFIX, LayerName
 
@@ -120,7 +120,7 @@ def layer(shown: Shown, address: str, folder: Path, size: volume.Triple) -> dict
                             "selectedAlpha": 0.4}  # fmt: skip
     if shown.skeletons:
         made["source"] = [source, f"precomputed://{address}/{quote(shown.skeletons)}"]
-    if shown.skeletons or (folder / shown.path / mesh.FOLDER).is_dir():
+    if shown.skeletons or (folder / shown.path / segments.SURFACES).is_dir():
         # 3-D shows what is selected; sections show the rest too, so that nothing seems missing
         made["segments"] = segments.largest(folder / shown.path, SELECTED)
         made["notSelectedAlpha"] = 0.25

@@ -37,9 +37,24 @@ class Folder(Section):
     min_voxels: int = Field(
         1000,
         ge=1,
-        description="Segments of fewer voxels get no surface, no skeleton and no row in the list "
-        "of segments.",
+        description="Segments of fewer voxels get no surface and no row in the list of segments.",
     )
+
+
+class Skeletons(Section):
+    """Centre lines by kimimaro's TEASAR (Sato et al., 2000)."""
+
+    mip: int = Field(0, ge=0, description="Scale that they are drawn at; 0 is the finest.")
+    scale: float = Field(
+        1.5, gt=0, description="Points nearer to a line than this many of its radii belong to it."
+    )
+    const: float = Field(
+        300, ge=0, description="Nanometres beyond that; larger draws fewer short branches."
+    )
+    min_voxels: int = Field(
+        1000, ge=0, description="Pieces of fewer voxels in a box of 512 a side get no line."
+    )
+    min_length: float = Field(1000, ge=0, description="Shorter ones (nm) are left out.")
 
 
 class Export(Folder):
@@ -56,10 +71,11 @@ class Export(Folder):
         "nearest affinities (three times as large as the image), and the segmentations at the "
         "thresholds that were chosen.",
     )
-    skeletons: bool = Field(
-        False,
+    skeletons: Skeletons | None = Field(
+        None,
         description="Centre lines of the segments beside the precomputed segmentations, by the "
-        "program kimimaro (GPL), which is called in an environment of its own.",
+        "program igneous (GPL), which is called in an environment of its own; `{}` takes the "
+        "defaults.",
     )
     address: Annotated[str, Field(pattern=r"^https?://\S+[^/\s]$")] = Field(
         "http://127.0.0.1:8090",
@@ -71,17 +87,21 @@ class Export(Folder):
     def _fits_together(self) -> Self:
         if self.formats and not self.layers:
             raise ValueError("layers: the list is empty; name a layer or leave the key out")
-        if self.formats and self.mesh_mip >= self.mips:
-            raise ValueError(
-                f"mesh_mip is {self.mesh_mip}, but the scales are 0 to {self.mips - 1}; "
-                "lower it or raise mips"
-            )
+        scales = {"mesh_mip": self.mesh_mip}
+        if self.skeletons is not None:
+            scales["skeletons.mip"] = self.skeletons.mip
+        for key, mip in scales.items():
+            if self.formats and mip >= self.mips:
+                raise ValueError(
+                    f"{key} is {mip}, but the scales are 0 to {self.mips - 1}; lower it or raise "
+                    "mips"
+                )
         for key in ("meshes", "skeletons"):
-            if getattr(self, key) and "precomputed" not in self.formats:
+            if getattr(self, key) not in (False, None) and "precomputed" not in self.formats:
                 raise ValueError(f"{key}: needs the format precomputed; add it to formats")
         if self.meshes and not set(IDS) & set(self.layers):
             raise ValueError("meshes: needs the layer segmentation or labels; add one to layers")
-        if self.skeletons and "segmentation" not in self.layers:
+        if self.skeletons is not None and "segmentation" not in self.layers:
             raise ValueError("skeletons: needs the layer segmentation; add it to layers")
         return self
 

@@ -53,6 +53,32 @@ rule export_file:
         " --output {output.file:q} &> {log:q}"
 
 
+rule export_skeletons:
+    input:
+        segmentation="results/export/{volume}/{model}/{agglomeration}/segmentation.precomputed",
+    output:
+        folder=directory(
+            "results/export/{volume}/{model}/{agglomeration}/segmentation.skeletons"
+        ),
+    log:
+        "results/logs/export/{volume}/{model}/{agglomeration}/skeletons.log",
+    benchmark:
+        "results/benchmarks/export/{volume}/{model}/{agglomeration}/skeletons.tsv"
+    conda:
+        "../../envs/skeletons.yaml"
+    threads: 4
+    resources:
+        mem_mb=16000,
+        runtime=480,
+    params:
+        settings=skeleton_settings,
+        code=fingerprint("export"),
+    shell:
+        "python -m fgnet.export skeletons --input {input.segmentation:q}"
+        " --settings {params.settings:q} --workers {threads}"
+        " --output {output.folder:q} &> {log:q}"
+
+
 rule export_state:
     input:
         volume=whole_volume,
