@@ -16,6 +16,7 @@ import pytest
 import tifffile
 import yaml
 import zarr
+from cloudvolume import CloudVolume
 
 from fgnet import volume
 
@@ -122,6 +123,35 @@ def test_an_edit_reruns_what_it_touches(
     assert status == 0, text
     # the provenance page shows the config, so every edit reruns it
     assert planned(text) - {"report_provenance"} == rules - {"report_provenance"}
+
+
+def test_results_are_exported_for_viewers(chain: Path) -> None:
+    wanted = {"formats": ["precomputed", "tiff"], "mips": 2, "meshes": True, "min_voxels": 50,
+              "layers": ["image", "labels", "affinities", "segmentation"]}  # fmt: skip
+    status, text = snakemake(chain, changed(export=wanted))
+    assert status == 0, text
+    assert planned(text) == {"export_folder", "export_file", "export_state"}
+    folder = chain / "results/export/test"
+    for place in ("image", "labels", "fgnet/affinities", "fgnet/waterz/segmentation"):
+        assert (folder / f"{place}.ome.tif").is_file()
+        record = json.loads((folder / f"{place}.precomputed/provenance").read_text())
+        assert record["sources"][0].startswith("fgnet.phantom {")
+        methods = [step["method"] for step in record["processing"]]
+        assert methods[:2] == ["download", "normalize"] and methods[-1] == "export"
+    image = CloudVolume(f"file://{folder}/image.precomputed", progress=False)
+    # the box of the volume begins at its third section
+    assert image.bounds.minpt.tolist() == [0, 0, 2] and image.volume_size.tolist() == [90, 70, 12]
+    shown = json.loads((folder / "neuroglancer.json").read_text())["layers"]
+    assert [one["name"] for one in shown] == ["image", "affinities fgnet", "ground truth",
+                                              "fgnet, waterz"]  # fmt: skip
+    for export, rules in (
+        ({**wanted, "min_voxels": 60}, {"export_folder", "export_state"}),
+        ({**wanted, "address": "https://lab.org"}, {"export_state"}),
+        ({**wanted, "skeletons": {}}, {"export_skeletons", "export_state"}),
+        ({}, set()),
+    ):
+        status, text = snakemake(chain, changed(export=export), "--dry-run")
+        assert status == 0 and planned(text) == rules, text
 
 
 def test_a_volume_is_matched_to_another(tmp_path: Path) -> None:

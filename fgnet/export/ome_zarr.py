@@ -1,9 +1,9 @@
 """A layer as OME-Zarr 0.5 (Zarr version 3): an array for each scale, and what they mean.
 
-Coordinates are nm along z, y, x. The translation of the finest scale is the layer's offset, which is
-what download reads back; as readers take translations for those of voxels' centres, each coarser
-scale's is further by half the difference of the voxel sizes. Chunks of 64 voxels a side lie together
-in shards.
+Coordinates are nm along z, y, x. The translation of the finest scale is the layer's offset, which
+download reads back; as readers take translations for those of voxels' centres, each coarser
+scale's is further by half the difference of the voxel sizes. Chunks of 64 voxels a side lie
+together in shards.
 """
 
 import json
