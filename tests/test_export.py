@@ -269,7 +269,10 @@ def ball() -> tuple[np.ndarray, float, np.ndarray]:
     return labels, 4 / 3 * np.pi * 120**3, centre
 
 
-def test_surfaces_are_closed_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("share", [1, 0.2])
+def test_surfaces_are_closed_across_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
     monkeypatch.setattr(mesh, "BLOCK", (8, 32, 24))
     labels, expected, centre = ball()
     labels[:, 70:, :] = 2**40  # runs along three faces of the volume
@@ -277,7 +280,7 @@ def test_surfaces_are_closed_across_blocks(tmp_path: Path, monkeypatch: pytest.M
     with volume.create(tmp_path / "in.h5", "normalize", {}, []) as file:
         volume.add(file, volume.LABELS, labels.shape, np.uint64, size, first * size)[:] = labels
     output = tmp_path / "labels.precomputed"
-    settings = json.dumps({"meshes": True, "min_voxels": 4})
+    settings = json.dumps({"meshes": True, "min_voxels": 4, "mesh_mip": 0, "mesh_faces": share})
     run_layer("labels", tmp_path / "in.h5", "{}", None, settings, output)
     layer = CloudVolume(f"file://{output}")
     assert not (output / "mesh" / "4:0").exists()
@@ -364,7 +367,7 @@ def test_the_list_of_segments_is_sorted_by_size(tmp_path: Path) -> None:
         ({"layers": ["labls"]}, "export.layers.0: .*'labels'"),
         ({"fromats": []}, "export.fromats: unknown key; did you mean 'formats'"),
         ({"formats": ["hdf5"], "meshes": True}, "export: meshes: needs the format precomputed"),
-        ({"formats": ["precomputed"], "mesh_mip": 4}, "export: mesh_mip is 4, .* 0 to 3"),
+        ({"formats": ["precomputed"], "meshes": True, "mesh_mip": 4}, "mesh_mip is 4, .* 0 to 3"),
         ({"formats": ["precomputed"], "meshes": True, "layers": ["image"]}, "meshes: .* layer"),
         ({"formats": ["precomputed"], "skeletons": {"mip": 4}}, "skeletons.mip is 4, .*0 to 3"),
         ({"formats": ["tiff"], "skeletons": {}}, "export: skeletons: needs the format precomputed"),

@@ -1,8 +1,9 @@
 """Surfaces of segments by marching cubes, block by block, in the precomputed mesh format.
 
 Blocks overlap by one voxel, so that the surfaces of neighbouring blocks meet in the same
-vertices; at the faces of the volume they are closed. The format is the unsharded legacy one: for
-each segment a manifest ``ID:0`` that lists its fragments, one for each block that it lies in.
+vertices, which stay when surfaces are simplified; at the faces of the volume they are closed. The
+format is the unsharded legacy one: for each segment a manifest ``ID:0`` that lists its fragments,
+one for each block that it lies in.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pyfqmr import Simplify
 from scipy import ndimage
 from skimage.measure import marching_cubes
 
@@ -28,7 +30,9 @@ Vertices = npt.NDArray[np.float64]
 Faces = npt.NDArray[np.int64]
 
 
-def write(layer: Any, ids: Any, scale: Scale, folder: Path, wanted: Collection[int]) -> None:
+def write(
+    layer: Any, ids: Any, scale: Scale, folder: Path, wanted: Collection[int], share: float
+) -> None:
     """Name the surfaces in the layer's info and write them.
 
     Args:
@@ -36,6 +40,7 @@ def write(layer: Any, ids: Any, scale: Scale, folder: Path, wanted: Collection[i
         scale: where its voxels lie.
         folder: of the layer.
         wanted: the segments that get a surface.
+        share: of the triangles that are kept.
     """
     (folder / SURFACES).mkdir()
     (folder / SURFACES / "info").write_text('{"@type": "neuroglancer_legacy_mesh"}')
@@ -49,6 +54,7 @@ def write(layer: Any, ids: Any, scale: Scale, folder: Path, wanted: Collection[i
         for name, vertices, faces in surfaces(block, keep):
             # a voxel's centre lies half a voxel beyond its coordinate
             place = (vertices + start + 0.5) * scale.voxel_size
+            place, faces = simplified(place, faces, share)
             parts[name].append(f"{name}:0:{number}")
             (folder / SURFACES / parts[name][-1]).write_bytes(encoded(place, faces))
     for name, fragments in parts.items():
@@ -96,6 +102,22 @@ def surfaces(block: Array, wanted: npt.NDArray[np.uint64]) -> Iterator[tuple[int
         mask = inside.view(np.uint8)
         vertices, faces, _, _ = marching_cubes(mask, 0.5)  # type: ignore[no-untyped-call]
         yield name, vertices + [part.start for part in grown], faces.astype(np.int64)
+
+
+def simplified(vertices: Vertices, faces: Faces, share: float) -> tuple[Vertices, Faces]:
+    """A surface of fewer triangles; the vertices of its open border stay as they are.
+
+    Edges collapse in the order of the quadric error (Garland and Heckbert, 1997, as pyfqmr has it).
+    """
+    if share == 1:
+        return vertices, faces
+    surface = Simplify()
+    surface.setMesh(np.ascontiguousarray(vertices), faces.astype(np.int32))
+    # a closed surface has four at least
+    count = max(round(len(faces) * share), 4)
+    surface.simplify_mesh(target_count=count, preserve_border=True, verbose=False)
+    less, triangles, _ = surface.getMesh()
+    return less, triangles
 
 
 def encoded(vertices: Vertices, faces: Faces) -> bytes:

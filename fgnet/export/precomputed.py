@@ -45,8 +45,9 @@ def write(layer: Layer, output: Path, settings: Folder) -> None:
             large = sizes.at_least(settings.min_voxels)
             segments.write_properties(layers[0], folder, large)
             if settings.meshes:
-                finest = levels[settings.mesh_mip]
-                mesh.write(layers[0], opened(folder, settings.mesh_mip), finest, folder, large)
+                mip, share = settings.mesh_mip, settings.mesh_faces
+                ids = opened(folder, mip)
+                mesh.write(layers[0], ids, levels[mip], folder, large, share)
 
 
 def first_voxel(layer: Layer) -> Shape:

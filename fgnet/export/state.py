@@ -18,6 +18,8 @@ from fgnet.settings.export import SUFFIX, LayerName
 SELECTED = 10
 # pixels of a panel's shorter side in a browser window of common size
 PANEL = 350
+# the volume is seen from above one of its corners
+OBLIQUE = [-0.86, 0.2, -0.18, 0.43]
 SHADER = (
     "void main() {\n  emitRGB(vec3(toNormalized(getDataValue(0)), "
     "toNormalized(getDataValue(1)), toNormalized(getDataValue(2))));\n}\n"
@@ -91,7 +93,10 @@ def state(
         "dimensions": dimensions(size),
         "position": middle[::-1],
         "crossSectionScale": extent / PANEL,
-        "projectionScale": extent * 1.5,
+        "projectionScale": extent * 1.7,
+        "projectionOrientation": OBLIQUE,
+        # they would hide surfaces behind them
+        "showSlices": not any("segments" in one for one in layers),
         "layers": layers,
         "layout": "4panel",
     }

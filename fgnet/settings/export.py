@@ -32,7 +32,16 @@ class Folder(Section):
     )
     meshes: bool = Field(False, description="Surfaces of the segments (precomputed only).")
     mesh_mip: int = Field(
-        0, ge=0, description="Scale that surfaces are drawn at; 0 is the finest, 1 is faster."
+        1,
+        ge=0,
+        description="Scale that surfaces are drawn at; 0 is the finest, with about four times as "
+        "many triangles as 1.",
+    )
+    mesh_faces: float = Field(
+        0.2,
+        gt=0,
+        le=1,
+        description="Share of the triangles that simplified surfaces keep; 1 keeps all.",
     )
     min_voxels: int = Field(
         1000,
@@ -87,7 +96,7 @@ class Export(Folder):
     def _fits_together(self) -> Self:
         if self.formats and not self.layers:
             raise ValueError("layers: the list is empty; name a layer or leave the key out")
-        scales = {"mesh_mip": self.mesh_mip}
+        scales = {"mesh_mip": self.mesh_mip} if self.meshes else {}
         if self.skeletons is not None:
             scales["skeletons.mip"] = self.skeletons.mip
         for key, mip in scales.items():
