@@ -10,35 +10,44 @@ python -m fgnet.export serve --folder results/export
 A layer's format follows from the suffix of its output: .precomputed, .ome.zarr, .h5, .ome.tif.
 """
 
-import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from fgnet import command
 from fgnet.errors import InputError
 from fgnet.export import serve, skeletons, source, state
 from fgnet.settings.base import Box
-from fgnet.settings.export import SUFFIX, Folder, LayerName
-
-WRITERS = {f".{suffix}": f"fgnet.export.{name}" for name, suffix in SUFFIX.items()}
+from fgnet.settings.export import SUFFIX, Folder, Format, LayerName
 
 
 def run_layer(
     layer: LayerName, input: Path, box: str, threshold: Path | None, settings: str, output: Path
 ) -> None:
     """Write one layer of a volume in one format."""
-    module = next((WRITERS[end] for end in WRITERS if output.name.endswith(end)), None)
-    if module is None:
+    format = next((name for name, end in SUFFIX.items() if output.name.endswith(f".{end}")), None)
+    if format is None:
         raise InputError(
-            f"{str(output)!r} has none of the suffixes {', '.join(WRITERS)}; rename the output"
+            f"{str(output)!r} has none of the suffixes {', '.join(SUFFIX.values())}; rename it"
         )
     wanted, part = Folder.from_json(settings), Box.from_json(box)
-    # formats bring libraries of their own; only the one that is written is imported
-    writer = importlib.import_module(module)
-    parameters = {"format": module.rpartition(".")[2], **wanted.model_dump(mode="json")}
+    parameters = {"format": format, **wanted.model_dump(mode="json")}
     with source.opened(layer, input, part, threshold, parameters) as opened:
-        writer.write(opened, output, wanted)
+        writer(format)(opened, output, wanted)
+
+
+def writer(format: Format) -> Callable[[source.Layer, Path, Folder], Any]:
+    """What writes a format; it brings libraries of its own, so only the one needed is imported."""
+    if format == "precomputed":
+        from fgnet.export.precomputed import write
+    elif format == "ome_zarr":
+        from fgnet.export.ome_zarr import write
+    elif format == "hdf5":
+        from fgnet.export.hdf5 import write
+    else:
+        from fgnet.export.tiff import write
+    return write
 
 
 def run_skeletons(input: Path, settings: str, workers: int, output: Path) -> None:
