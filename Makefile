@@ -13,7 +13,7 @@ demo: .venv/installed
 
 install: .venv/installed
 
-test: .venv/tests-installed
+test: .venv/tests-installed .venv-skeletons/installed
 	.venv/bin/python -m pytest
 
 docs: .venv/installed
@@ -32,5 +32,11 @@ docs: .venv/installed
 	.venv/bin/python -m pip install --quiet -r requirements-test.txt
 	touch $@
 
+# centre lines are drawn by GPL programs, which stay apart from everything that imports fgnet's rest
+.venv-skeletons/installed: requirements-skeletons.txt
+	$(PYTHON) -m venv .venv-skeletons
+	.venv-skeletons/bin/python -m pip install --quiet -r requirements-skeletons.txt
+	touch $@
+
 clean:
-	rm -rf .venv .snakemake results
+	rm -rf .venv .venv-skeletons .snakemake results

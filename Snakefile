@@ -15,9 +15,12 @@ wildcard_constraints:
     agglomeration="[^/]+",
     shard=r"\d+",
     shards=r"\d+",
+    layer="image|labels|affinities|segmentation",
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/inputs/report.smk"
+include: "workflow/inputs/export.smk"
 include: "workflow/rules/download.smk"
 include: "workflow/rules/normalize.smk"
 include: "workflow/rules/train.smk"
@@ -25,9 +28,11 @@ include: "workflow/rules/infer.smk"
 include: "workflow/rules/agglomerate.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/export.smk"
 
 
 rule all:
     default_target: True
     input:
         rules.report.output,
+        exports(),

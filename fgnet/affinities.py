@@ -21,6 +21,14 @@ def edge_slices(offset: Offset) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
     return here, there
 
 
+def nearest_channels(offsets: Sequence[Sequence[int]]) -> list[int]:
+    """The channels of the nearest neighbours along z, y, x; without them the first three."""
+    steps = [tuple(int(step) for step in offset) for offset in offsets]
+    if all(nearest in steps for nearest in NEAREST):
+        return [steps.index(nearest) for nearest in NEAREST]
+    return [min(channel, len(steps) - 1) for channel in range(3)]
+
+
 def from_labels(
     labels: npt.NDArray[np.integer],
     offsets: Sequence[Offset],

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
@@ -36,7 +37,7 @@ LIBRARIES = {
     "numpy": "numpy", "scipy": "scipy", "h5py": "h5py", "skimage": "scikit-image",
     "torch": "torch", "sam2": "sam2", "waterz": "waterz", "elf": "python-elf",
     "bioimage_cpp": "bioimage-cpp", "cc3d": "connected-components-3d",
-    "cloudvolume": "cloud-volume",
+    "cloudvolume": "cloud-volume", "tensorstore": "tensorstore", "tifffile": "tifffile",
 }  # fmt: skip
 Array = npt.NDArray[Any]
 Triple = tuple[float, float, float]
@@ -55,6 +56,22 @@ def whole_or_nothing(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder_or_nothing(path: Path) -> Iterator[Path]:
+    """Give a new folder beside ``path`` to fill; move it into place at the end.
+
+    When the work fails, the partial folder goes and ``path`` stays as it was.
+    """
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        shutil.rmtree(path, ignore_errors=True)
+        partial.replace(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextmanager
@@ -90,6 +107,16 @@ def made_by(file: h5py.File) -> dict[str, Any]:
     """The record that :func:`create` left: stage, fgnet version, settings, inputs' checksums."""
     record: dict[str, Any] = json.loads(file.attrs["made_by"])
     return record
+
+
+def look(file: h5py.File) -> dict[str, Any]:
+    """The settings that decide how the grey values of a normalised file look.
+
+    Files that agree in them can share a model: what was done to inverted contrast, to defects or
+    to meet a reference brought the volume to this look.
+    """
+    settings = made_by(file)["settings"]
+    return {key: settings[key] for key in ("low", "high", "per", "clahe") if key in settings}
 
 
 @contextmanager

@@ -7,7 +7,8 @@ import pytest
 
 from fgnet.fingerprint import PACKAGE, imports, locate, sources
 
-STAGES = ("download", "normalize", "train", "infer", "agglomerate", "evaluate", "report")
+STAGES = ("download", "normalize", "train", "infer", "agglomerate", "evaluate", "report",
+          "export")  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -47,3 +48,10 @@ def test_a_stage_depends_on_its_own_settings_alone(stage: str) -> None:
     }.get(stage, set())
     read = {p.stem for p in sources(stage) if p.parent.name == "settings"}
     assert read <= allowed
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_edit_of_any_file_of_a_stage_reruns_it(stage: str) -> None:
+    """A module that is imported by a computed name would be missed, and so would dead ones."""
+    own = {path for path in FILES if stage_of(path) == stage}
+    assert own <= set(sources(stage))

@@ -19,10 +19,12 @@ from hypothesis.extra.numpy import arrays
 
 from fgnet import affinities, command, scores, segmentation, volume
 from fgnet.errors import InputError
+from fgnet.normalize import stage
 from fgnet.report import (
     __main__,
     colours,
     curves,
+    data,
     index,
     page,
     provenance,
@@ -200,6 +202,50 @@ def test_pictures_without_labels_and_at_another_threshold(files: dict[str, Path]
     assert shown[0] != shown[1]
     with pytest.raises(InputError, match=r"no segmentation at threshold 0\.3"):
         slices.show(*paths, 0.3, 320)
+
+
+def test_data_page(tmp_path: Path) -> None:
+    raw = np.random.default_rng(0).integers(900, 5000, (20, 40, 48)).astype(np.uint16)
+    raw[4:6] = 0
+    raw[9, :10] = 65535
+    raw[15:] = 0
+    downloaded, normalized = tmp_path / f"{NAME}.h5", tmp_path / "normalized.h5"
+    with volume.create(downloaded, "download", {}, []) as file:
+        volume.add(file, volume.RAW, raw.shape, "u2", VOXEL)[:] = raw
+        volume.add(file, volume.LABELS, raw.shape, "u4", VOXEL)[:] = 1
+    stage.run(downloaded, normalized, '{"defects": "interpolate"}')
+    values = {"volume": NAME, "downloaded": str(downloaded), "normalized": str(normalized)}
+    found = run_page("data", values, tmp_path / "report" / "d.html")
+    names = list(found.pictures)
+    assert names[:4] == [
+        "Histogram, as downloaded", "Histogram, normalised",
+        "Mean grey value of the sections, as downloaded",
+        "Mean grey value of the sections, normalised",
+    ]  # fmt: skip
+    before = "as downloaded, and normalised, bad pixels"
+    assert names[4:] == [
+        f"Section 4, lost: {before} interpolated", f"Section 9, bordered: {before} interpolated",
+        f"Section 15, lost: {before} kept",
+    ]  # fmt: skip
+    rows = re.findall(r"<tr>(.*?)</tr>", found.source, re.DOTALL)
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in rows]
+    for expected in (
+        ["voxel size", "40 x 4 x 4 nm (z, y, x)"], ["shape", "20 x 40 x 48 voxels"],
+        ["grey values as downloaded", "uint16"], ["labels", "yes"],
+        ["4 to 5", "lost", "interpolated", "100.0%"], ["9", "bordered", "interpolated", "25.0%"],
+        ["15 to 19", "lost", "kept", "100.0%"], ["defects", "interpolate"],
+    ):  # fmt: skip
+        assert expected in cells
+    assert "8 of 20 sections are defective." in found.source
+
+
+def test_a_volume_without_defects_has_no_pictures_of_them(tmp_path: Path) -> None:
+    with volume.create(tmp_path / "in.h5", "download", {}, []) as file:
+        raw = np.random.default_rng(0).integers(0, 255, (3, 40, 48))
+        volume.add(file, volume.RAW, raw.shape, "u1", VOXEL)[:] = raw
+    stage.run(tmp_path / "in.h5", tmp_path / "out.h5", "{}")
+    assert "All 3 sections are sound." in data.defects(tmp_path / "out.h5").text
+    assert data.pictures(tmp_path / "in.h5", tmp_path / "out.h5").text == ""
 
 
 def test_train_page(tmp_path: Path) -> None:

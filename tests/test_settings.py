@@ -39,6 +39,9 @@ def tiny(**changes: Any) -> dict[str, Any]:
         ({"normalise": {}}, ["normalise", "'normalize'"]),
         ({"volumes__validation__split": "test"}, ["evaluate.threshold", "validation"]),
         ({"train__models": {"a/b": {}}}, ["a/b", "slash"]),
+        ({"normalize__match": "wohle"}, ["normalize.match", "'wohle'", "did you mean 'whole'"]),
+        ({"normalize__match": "test"}, ["normalize.match", "'test'", "did you mean 'whole'"]),
+        ({"volumes__test__inverted": True}, ["volumes.test", "inverted belongs", "'whole'"]),
     ],
 )
 def test_a_mistake_is_told_in_one_sentence(change: dict[str, Any], words: list[str]) -> None:
@@ -70,6 +73,18 @@ def test_equal_settings_give_equal_text() -> None:
 def test_the_purpose_of_a_volume_is_not_part_of_its_download() -> None:
     one, other = load(tiny()), load(tiny(volumes__test__split="predict"))
     assert one.volume_download("test") == other.volume_download("test")
+
+
+def test_contrast_belongs_to_normalize_and_not_to_download() -> None:
+    one = load(tiny())
+    other = load(tiny(volumes__whole__inverted=True, normalize__match="whole"))
+    assert one.volume_download("whole") == other.volume_download("whole")
+    assert other.volume_normalize("whole").inverted
+    # the reference itself is matched to nothing
+    assert other.volume_normalize("whole").match is None
+    assert not other.volume_normalize("whole").reference_inverted
+    train = other.volume_normalize("train")
+    assert (train.match, train.inverted, train.reference_inverted) == ("whole", False, True)
 
 
 def test_the_reference_is_up_to_date() -> None:

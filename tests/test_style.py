@@ -13,7 +13,7 @@ from fgnet.fingerprint import sources
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-RULES = ["Snakefile", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("workflow/rules/*.smk"))]
+RULES = ["Snakefile", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("workflow/*/*.smk"))]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,8 @@ def test_clean(command: list[str]) -> None:
 
 
 def test_environments_pin_what_the_requirements_pin() -> None:
-    wanted = dict(re.findall(r"^([\w-]+)==(\S+)", (ROOT / "requirements.txt").read_text(), re.M))
+    texts = [(ROOT / f"requirements{name}.txt").read_text() for name in ("-skeletons", "")]
+    wanted = dict(pin for text in texts for pin in re.findall(r"^([\w-]+)==(\S+)", text, re.M))
     for path in [*ROOT.glob("envs/*.yaml"), ROOT / "environment.yml"]:
         pins = yaml.safe_load(path.read_text())["dependencies"][-1]["pip"]
         for name, version in (pin.split("==") for pin in pins):
@@ -57,6 +58,7 @@ FAMILIES = {
     "model": ("train", "infer"),
     "agglomerate": ("agglomerate", "evaluate"),
     "report": ("report",),
+    "export": ("export",),
 }
 
 

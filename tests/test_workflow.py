@@ -16,6 +16,7 @@ import pytest
 import tifffile
 import yaml
 import zarr
+from cloudvolume import CloudVolume
 
 from fgnet import volume
 
@@ -74,7 +75,13 @@ def test_the_chain_makes_every_result(chain: Path) -> None:
     table = (results / "report/scores.txt").read_text()
     assert "fgnet" in table and "test" in table
     pages = [p.relative_to(results / "report").as_posix() for p in results.glob("report/**/*.html")]
-    assert {"index.html", "evaluate.html", "provenance.html", "train/fgnet.html"} <= set(pages)
+    assert {
+        "index.html",
+        "evaluate.html",
+        "provenance.html",
+        "train/fgnet.html",
+        "data/whole.html",
+    } <= set(pages)
     assert not list(results.rglob("*.partial")) and not list(results.rglob("saved.pt"))
 
 
@@ -87,6 +94,8 @@ def test_nothing_is_left_to_do_and_touching_changes_nothing(chain: Path) -> None
 
 SCORES = {"report_segment", "report_evaluate", "report_provenance", "report"}
 INFER = {"infer_shard", "infer", "agglomerate", "evaluate", "evaluate_threshold"} | SCORES
+TRAIN = {"train", "report_train"}
+NORMALIZE = {"normalize", "report_data"}
 
 
 @pytest.mark.parametrize(
@@ -95,17 +104,17 @@ INFER = {"infer_shard", "infer", "agglomerate", "evaluate", "evaluate_threshold"
         (changed(report={"title": "Other"}), {"report"}),
         (changed(evaluate={"choose_by": "arand"}), {"evaluate_threshold"} | SCORES),
         (changed(infer={"overlap": 0.3}), INFER),
-        (changed(train={"steps": 4}), {"train", "report_train"} | INFER),
+        (changed(train={"steps": 4}), TRAIN | INFER),
+        (changed(normalize={"low": 2}), NORMALIZE | TRAIN | INFER),
+        (changed(normalize={"match": "train"}), NORMALIZE | TRAIN | INFER),
         (
-            changed(normalize={"low": 2}),
-            {"normalize", "train", "report_train"} | INFER,
+            # of the volume that is tested alone
+            changed(volumes={"whole": {**TINY["volumes"]["whole"], "inverted": True}}),
+            NORMALIZE | INFER - {"evaluate_threshold"},
         ),
-        (
-            changed(download={"retries": 9}),
-            {"download", "normalize", "train", "report_train"} | INFER,
-        ),
+        (changed(download={"retries": 9}), {"download"} | NORMALIZE | TRAIN | INFER),
     ],
-    ids=["report", "evaluate", "infer", "train", "normalize", "download"],
+    ids=["report", "evaluate", "infer", "train", "normalize", "match", "inverted", "download"],
 )
 def test_an_edit_reruns_what_it_touches(
     chain: Path, config: dict[str, Any], rules: set[str]
@@ -114,6 +123,44 @@ def test_an_edit_reruns_what_it_touches(
     assert status == 0, text
     # the provenance page shows the config, so every edit reruns it
     assert planned(text) - {"report_provenance"} == rules - {"report_provenance"}
+
+
+def test_results_are_exported_for_viewers(chain: Path) -> None:
+    wanted = {"formats": ["precomputed", "tiff"], "mips": 2, "meshes": True, "min_voxels": 50,
+              "layers": ["image", "labels", "affinities", "segmentation"]}  # fmt: skip
+    status, text = snakemake(chain, changed(export=wanted))
+    assert status == 0, text
+    assert planned(text) == {"export_folder", "export_file", "export_state"}
+    folder = chain / "results/export/test"
+    for place in ("image", "labels", "fgnet/affinities", "fgnet/waterz/segmentation"):
+        assert (folder / f"{place}.ome.tif").is_file()
+        record = json.loads((folder / f"{place}.precomputed/provenance").read_text())
+        assert record["sources"][0].startswith("fgnet.phantom {")
+        methods = [step["method"] for step in record["processing"]]
+        assert methods[:2] == ["download", "normalize"] and methods[-1] == "export"
+    image = CloudVolume(f"file://{folder}/image.precomputed", progress=False)
+    # the box of the volume begins at its third section
+    assert image.bounds.minpt.tolist() == [0, 0, 2] and image.volume_size.tolist() == [90, 70, 12]
+    shown = json.loads((folder / "neuroglancer.json").read_text())["layers"]
+    assert [one["name"] for one in shown] == ["image", "affinities fgnet", "ground truth",
+                                              "fgnet, waterz"]  # fmt: skip
+    for export, rules in (
+        ({**wanted, "min_voxels": 60}, {"export_folder", "export_state"}),
+        ({**wanted, "address": "https://lab.org"}, {"export_state"}),
+        ({**wanted, "skeletons": {}}, {"export_skeletons", "export_state"}),
+        ({}, set()),
+    ):
+        status, text = snakemake(chain, changed(export=export), "--dry-run")
+        assert status == 0 and planned(text) == rules, text
+
+
+def test_a_volume_is_matched_to_another(tmp_path: Path) -> None:
+    config = changed(normalize={"match": "validation"})
+    status, text = snakemake(tmp_path, config, "results/normalize/whole.h5")
+    assert status == 0, text
+    with volume.opened(tmp_path / "results/normalize/whole.h5") as file:
+        inputs = {Path(name).name for name in volume.made_by(file)["inputs"]}
+    assert inputs == {"whole.h5", "validation.h5"}
 
 
 def test_a_model_takes_a_checkpoint_and_segments_without_labels(

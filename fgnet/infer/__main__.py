@@ -115,7 +115,7 @@ def check(raw: h5py.Dataset, model: Checkpoint, settings: Infer) -> None:
                 f"trained at {there:g} nm; resample the volume, train a model at its voxel size, "
                 "or raise infer.voxel_size_tolerance"
             )
-    here_made: dict[str, Any] = volume.made_by(raw.file)["settings"]
+    here_made = volume.look(raw.file)
     if model.normalize and here_made != model.normalize:
         raise InputError(
             f"{raw.file.filename}: normalised by {json.dumps(here_made)}, the model's training "

@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 from fgnet import command
-from fgnet.report import index, models, page, provenance, sheet
+from fgnet.report import data, index, models, page, provenance, sheet
 from fgnet.settings.report import Report
 
 # imported for the notebooks alone, and here so that the code's fingerprint has them
-__all__ = ["models", "provenance", "sheet"]
+__all__ = ["data", "models", "provenance", "sheet"]
 
 
 def run_page(notebook: Path, parameters: str, index: Path, executed: Path, output: Path) -> None:

@@ -96,7 +96,7 @@ def show(
         ):
             if name in predicted:
                 data = volume.dataset(predicted, name, "czyx")
-                shown = _nearest(data)
+                shown = affinities.nearest_channels(data.attrs["offsets"])
                 maps = _sections(data, fragments, planes)
                 panels[title] = [np.moveaxis(_bytes(part[shown]), 0, -1) for part in maps]
         parts = colours.assign(pieces)
@@ -158,14 +158,6 @@ def scale_bar(width: float) -> tuple[str, float]:
 def _sections(data: h5py.Dataset, part: h5py.Dataset, planes: list[View]) -> list[Array]:
     region = volume.region(data, part)
     return [plane.read(data, region) for plane in planes]
-
-
-def _nearest(data: h5py.Dataset) -> list[int]:
-    """The channels of the nearest neighbours along z, y, x; without them the first three."""
-    offsets = [tuple(int(step) for step in offset) for offset in data.attrs["offsets"]]
-    if all(nearest in offsets for nearest in affinities.NEAREST):
-        return [offsets.index(nearest) for nearest in affinities.NEAREST]
-    return [min(channel, len(offsets) - 1) for channel in range(3)]
 
 
 def _bytes(values: Array) -> Array:

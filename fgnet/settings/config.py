@@ -1,5 +1,6 @@
 """The whole configuration: one section per stage, and the volumes they work on."""
 
+import difflib
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -11,9 +12,10 @@ from fgnet.settings.base import Box, Section
 from fgnet.settings.datasets import with_datasets
 from fgnet.settings.download import Download, VolumeDownload
 from fgnet.settings.evaluate import Evaluate
+from fgnet.settings.export import Export
 from fgnet.settings.infer import Infer
 from fgnet.settings.network import FGNetNetwork, Sam2DecoderNetwork
-from fgnet.settings.normalize import Normalize
+from fgnet.settings.normalize import Normalize, VolumeNormalize
 from fgnet.settings.report import Report
 from fgnet.settings.train import Train
 from fgnet.settings.volumes import Volume, Volumes
@@ -44,6 +46,20 @@ class Config(Section):
     )
     evaluate: Evaluate = Field(Evaluate(), description="How the threshold is chosen.")  # type: ignore[call-arg]
     report: Report = Field(Report(), description="What the pages show.")  # type: ignore[call-arg]
+    export: Export = Field(Export(), description="What is written for viewers.")  # type: ignore[call-arg]
+
+    @model_validator(mode="after")
+    def _match_is_a_volume(self) -> Self:
+        name = self.normalize.match
+        wholes = [name for name, volume in self.volumes.items() if volume.of is None]
+        if name is not None and name not in wholes:
+            box = self.volumes.get(name)
+            close = [box.of] if box else difflib.get_close_matches(name, wholes, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(wholes)}"
+            raise ValueError(
+                f"normalize.match: there is no volume {name!r} with a source or phantom; {hint}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _can_run(self) -> Self:
@@ -81,8 +97,22 @@ class Config(Section):
 
     def volume_download(self, name: str) -> VolumeDownload:
         """What the download of a volume depends on; what it is used for is left out."""
-        entry = self.volumes[name].model_dump(exclude={"split"})
+        entry = self.volumes[name].model_dump(exclude={"split", "inverted"})
         return VolumeDownload(volume=Volume.model_validate(entry), download=self.download)
+
+    def reference(self, name: str) -> str | None:
+        """The volume that this one is matched to; the one that others match is left as it is."""
+        return None if self.normalize.match == name else self.normalize.match
+
+    def volume_normalize(self, name: str) -> VolumeNormalize:
+        """What the normalisation of a volume depends on."""
+        reference = self.reference(name)
+        values = self.normalize.model_dump() | {
+            "match": reference,
+            "inverted": self.volumes[name].inverted,
+            "reference_inverted": reference is not None and self.volumes[reference].inverted,
+        }
+        return VolumeNormalize.model_validate(values)
 
     def boxes(self) -> str:
         """The boxes of the training and validation volumes, as canonical JSON."""

@@ -63,6 +63,10 @@ class Volume(Section):
         "volumes which a model was trained on: the image by linear interpolation (smoothed where "
         "it shrinks), labels by their nearest voxel. `crop` counts before, `box` after.",
     )
+    inverted: bool = Field(
+        False,
+        description="Membranes are bright; normalize turns grey values round before anything else.",
+    )
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -74,6 +78,8 @@ class Volume(Section):
             )
         keys = ("labels", "mask", "crop", "voxel_size", "resample")
         own = [key for key in keys if getattr(self, key) is not None]
+        if self.inverted:
+            own.append("inverted")
         if self.of is not None and own:
             raise ValueError(f"{own[0]} belongs to the volume {self.of!r}; give a box here")
         if self.phantom is not None and {"labels", "mask", "voxel_size"} & set(own):

@@ -145,7 +145,7 @@ def agreed_normalization(paths: list[Path]) -> dict[str, Any]:
     found: dict[str, Any] | None = None
     for path in paths:
         with volume.opened(path) as file:
-            settings: dict[str, Any] = volume.made_by(file)["settings"]
+            settings = volume.look(file)
         if found is not None and settings != found:
             raise InputError(
                 f"{path}: normalised by {settings}, other volumes of this model by {found}; "

@@ -1,6 +1,7 @@
 rule normalize:
     input:
         volume="results/download/{volume}.h5",
+        reference=reference_volume,
     output:
         volume="results/normalize/{volume}.h5",
     log:
@@ -13,8 +14,8 @@ rule normalize:
         mem_mb=4000,
         runtime=120,
     params:
-        settings=lambda wildcards: CONFIG.normalize.canonical(),
+        settings=normalize_settings,
         code=fingerprint("normalize"),
     shell:
-        "python -m fgnet.normalize --input {input.volume:q} --output {output.volume:q}"
-        " --settings {params.settings:q} &> {log:q}"
+        "python -m fgnet.normalize --input {input.volume:q} --reference {input.reference:q}"
+        " --output {output.volume:q} --settings {params.settings:q} &> {log:q}"

@@ -1,3 +1,32 @@
+rule report_data:
+    input:
+        downloaded="results/download/{volume}.h5",
+        normalized="results/normalize/{volume}.h5",
+        notebook=notebook("data"),
+    output:
+        page=report(
+            "results/report/data/{volume}.html",
+            category="Data",
+        ),
+    log:
+        "results/logs/report/data/{volume}.log",
+        notebook="results/logs/report/data/{volume}.ipynb",
+    benchmark:
+        "results/benchmarks/report/data/{volume}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        parameters=data_parameters,
+        code=fingerprint("report"),
+    shell:
+        "python -m fgnet.report page --notebook {input.notebook:q}"
+        " --parameters {params.parameters:q} --index results/report/index.html"
+        " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
+
+
 rule report_train:
     input:
         history="results/train/{model}/history.csv",
@@ -119,7 +148,7 @@ rule report_provenance:
 
 rule report:
     input:
-        pages=segment_pages() + train_pages(),
+        pages=segment_pages() + train_pages() + data_pages(),
         evaluate="results/report/evaluate.html",
         provenance="results/report/provenance.html",
         scores=scored(),

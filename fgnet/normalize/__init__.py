@@ -1,0 +1,1 @@
+"""Stage normalize: grey values made comparable, defective sections found and mended."""

@@ -1,0 +1,103 @@
+rule export_folder:
+    input:
+        data=export_input,
+        pieces=export_pieces,
+        threshold=export_threshold,
+    output:
+        folder=directory("results/export/{place}/{layer}.{kind}"),
+    log:
+        "results/logs/export/{place}/{layer}.{kind}.log",
+    benchmark:
+        "results/benchmarks/export/{place}/{layer}.{kind}.tsv"
+    wildcard_constraints:
+        kind=r"precomputed|ome\.zarr",
+    conda:
+        "../../envs/export.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=480,
+    params:
+        box=export_box,
+        settings=export_settings,
+        code=fingerprint("export"),
+    shell:
+        "python -m fgnet.export layer --layer {wildcards.layer} --input {input.data:q}"
+        " --threshold {input.threshold:q} --box {params.box:q}"
+        " --settings {params.settings:q} --output {output.folder:q} &> {log:q}"
+
+
+rule export_file:
+    input:
+        data=export_input,
+        pieces=export_pieces,
+        threshold=export_threshold,
+    output:
+        file="results/export/{place}/{layer}.{kind}",
+    log:
+        "results/logs/export/{place}/{layer}.{kind}.log",
+    benchmark:
+        "results/benchmarks/export/{place}/{layer}.{kind}.tsv"
+    wildcard_constraints:
+        kind=r"h5|ome\.tif",
+    conda:
+        "../../envs/export.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        box=export_box,
+        code=fingerprint("export"),
+    shell:
+        "python -m fgnet.export layer --layer {wildcards.layer} --input {input.data:q}"
+        " --threshold {input.threshold:q} --box {params.box:q}"
+        " --output {output.file:q} &> {log:q}"
+
+
+rule export_skeletons:
+    input:
+        segmentation="results/export/{volume}/{model}/{agglomeration}/segmentation.precomputed",
+    output:
+        folder=directory(
+            "results/export/{volume}/{model}/{agglomeration}/segmentation.skeletons"
+        ),
+    log:
+        "results/logs/export/{volume}/{model}/{agglomeration}/skeletons.log",
+    benchmark:
+        "results/benchmarks/export/{volume}/{model}/{agglomeration}/skeletons.tsv"
+    conda:
+        "../../envs/skeletons.yaml"
+    threads: 4
+    resources:
+        mem_mb=16000,
+        runtime=480,
+    params:
+        settings=skeleton_settings,
+        code=fingerprint("export"),
+    shell:
+        "python -m fgnet.export skeletons --input {input.segmentation:q}"
+        " --settings {params.settings:q} --workers {threads}"
+        " --output {output.folder:q} &> {log:q}"
+
+
+rule export_state:
+    input:
+        volume=whole_volume,
+        folders=shown_folders,
+    output:
+        state="results/export/{volume}/neuroglancer.json",
+        links="results/export/{volume}/neuroglancer.html",
+    log:
+        "results/logs/export/{volume}/neuroglancer.log",
+    benchmark:
+        "results/benchmarks/export/{volume}/neuroglancer.tsv"
+    conda:
+        "../../envs/export.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        parameters=state_parameters,
+        code=fingerprint("export"),
+    shell:
+        "python -m fgnet.export state --parameters {params.parameters:q}"
+        " --output {output.state:q} &> {log:q}"
