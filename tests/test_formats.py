@@ -503,3 +503,23 @@ def test_a_palette_stands_for_grey_values_and_for_ids(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_units_as_they_are_spelled(unit: object, length: float | None) -> None:
     assert nanometres(unit) == length
+
+
+def test_a_section_that_is_not_there_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry = png(tmp_path / "em", BYTES)
+    download(tmp_path, {"source": entry, "voxel_size": SIZE})
+    assert not caplog.records
+    for number in (3, 10):
+        (tmp_path / f"em/s {number}.png").unlink()
+    download(tmp_path, {"source": entry, "voxel_size": SIZE})
+    assert "no section is numbered 3, 10; those around it" in caplog.text
+
+
+def test_white_zeros_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tifffile.imwrite(tmp_path / "em.tif", BYTES, photometric="miniswhite", compression="zlib")
+    out = download(tmp_path, {"source": str(tmp_path / "em.tif"), "voxel_size": SIZE})
+    with h5py.File(out) as file:
+        assert np.array_equal(file[volume.RAW], BYTES)
+    assert "0 stands for white there" in caplog.text

@@ -1,6 +1,8 @@
 """Opening a layer that lies as a series of images, one a section."""
 
 import functools
+import itertools
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,10 +23,13 @@ from fgnet.progress import track
 from fgnet.settings.sources import RANGE, Source, numbered
 from fgnet.volume import Array
 
+LOG = logging.getLogger(__name__)
+
 # a section of EM is larger than what Pillow takes for an attack
 Image.MAX_IMAGE_PIXELS = None
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm")
 DTYPES = {"L": "u1", "P": "u1", "1": "u1", "I;16": "u2", "I;16B": "u2", "I": "i4", "F": "f4"}
+NAMED = 8  # missing sections that a warning names
 Kind = tuple[np.dtype[np.generic], int, int]
 
 
@@ -95,7 +100,26 @@ def sections(place: str) -> list[str]:
         raise InputError(
             f"{place!r} names no images; sections end in {', '.join(ENDINGS)}: check the path"
         )
-    return [str(path) for path in sorted(found, key=natural)]
+    found.sort(key=natural)
+    if gaps := missing(found):
+        LOG.warning(
+            "%s: no section is numbered %s; those around it are taken for neighbours",
+            place, ", ".join(map(str, gaps)),
+        )  # fmt: skip
+    return [str(path) for path in found]
+
+
+def missing(paths: list[Path]) -> list[int]:
+    """The first numbers that a series lacks, where its names differ in one number alone."""
+    parts = [re.split(r"(\d+)", path.name) for path in paths]
+    if len({len(part) for part in parts}) > 1:
+        return []
+    differ = [place for place, texts in enumerate(zip(*parts, strict=True)) if len({*texts}) > 1]
+    if len(differ) != 1 or not parts[0][differ[0]].isdecimal():
+        return []
+    numbers = {int(part[differ[0]]) for part in parts}
+    lacking = (n for n in range(min(numbers), max(numbers)) if n not in numbers)
+    return list(itertools.islice(lacking, NAMED))
 
 
 def shown(paths: Iterable[Path]) -> Iterator[Path]:

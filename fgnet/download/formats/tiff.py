@@ -20,6 +20,8 @@ from fgnet.errors import Damaged, InputError
 from fgnet.settings.sources import Source
 from fgnet.volume import Array, Triple
 
+LOG = logging.getLogger(__name__)
+
 
 @contextmanager
 def open_tiff(path: Path, source: Source) -> Iterator[Layer]:
@@ -42,6 +44,11 @@ def open_tiff(path: Path, source: Source) -> Iterator[Layer]:
         if series is None or not series.shape:
             raise Damaged(f"{str(path)!r} is a TIFF without an image; get it anew")
         whole(file, path)
+        if series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+            LOG.warning(
+                "%s: 0 stands for white there; values are taken as they are, so where membranes "
+                "come out bright set `inverted: true`", path
+            )  # fmt: skip
         axes = source.axes or stack_axes(series.axes, series.shape, str(path))
         if series.dataoffset is not None:
             # also the only way into ImageJ's stacks above 4 GB, which have one page
