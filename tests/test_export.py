@@ -418,10 +418,14 @@ def served(tmp_path: Path) -> Iterator[serve.Server]:
 
 
 def ask(
-    server: serve.Server, path: str, method: str = "GET", wanted: str | None = None
+    server: serve.Server,
+    path: str,
+    method: str = "GET",
+    wanted: str | None = None,
+    **headers: str,
 ) -> tuple[int, bytes, dict[str, str]]:
     connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
-    connection.request(method, path, headers={"Range": wanted} if wanted else {})
+    connection.request(method, path, headers=headers | ({"Range": wanted} if wanted else {}))
     reply = connection.getresponse()
     found = reply.status, reply.read(), dict(reply.getheaders())
     connection.close()
@@ -468,6 +472,9 @@ def test_a_state_names_the_server_that_gives_it(served: serve.Server) -> None:
     assert status == 200 and sources == [f"{base}/image.precomputed", f"{base}/labels.precomputed"]
     assert state["position"] == [1 + 64, 3 + 64, 3 + 8]
     assert state["dimensions"] == {"x": [8e-9, "m"], "y": [8e-9, "m"], "z": [3e-8, "m"]}
+    # as one that comes through a forwarded port
+    text = ask(served, f"/v%20%C3%A4%3B/{links.STATE}", Host="localhost:1234")[1]
+    assert "precomputed://http://localhost:1234/v%20" in text.decode()
     page = ask(served, "/")[1].decode()
     assert f"{served.address}{links.CLIENT}#!{served.address}/v%20%C3%A4%3B/" in page
 

@@ -8,6 +8,7 @@ machine: it listens on 127.0.0.1 unless told otherwise, and only reads.
 import importlib.util
 import io
 import re
+import socket
 import time
 from contextlib import suppress
 from functools import partial
@@ -21,6 +22,7 @@ from fgnet.errors import InputError
 from fgnet.export import links
 
 EVENTS = links.CLIENT.replace("/v/", "/events/").rstrip("/")
+EVERYWHERE = ("", "0.0.0.0")
 PIECE = 1 << 20
 RANGE = re.compile(r"bytes=(?:(\d+)-(\d*)|-(\d+))")
 SOURCE = re.compile(r"(?<=\")(precomputed|zarr3)://(https?://[^\"]+)")
@@ -61,7 +63,7 @@ def volumes(folder: Path) -> list[str]:
 
 
 class Server(ThreadingHTTPServer):
-    """The server; ``address`` is what it really listens on."""
+    """The server; ``address`` is what its links name."""
 
     daemon_threads = True
     address = ""
@@ -73,7 +75,9 @@ def server(folder: Path, host: str, port: int) -> Server:
         made = Server((host, port), partial(Handler, directory=str(folder.resolve())))
     except OSError as error:
         raise InputError(f"{host}:{port} cannot be listened on ({error}); try --port") from error
-    made.address = f"http://{host}:{made.server_port}"
+    # all addresses of a machine are none that a browser elsewhere could ask
+    name = socket.getfqdn() if host in EVERYWHERE else host
+    made.address = f"http://{name}:{made.server_port}"
     return made
 
 
@@ -107,7 +111,7 @@ class Handler(SimpleHTTPRequestHandler):
         if place == EVENTS:
             return self.wait()
         if place == "/":
-            page = links.page(self.server.address, volumes(Path(self.directory)))
+            page = links.page(self.asked(), volumes(Path(self.directory)))
             return self.reply(io.BytesIO(page.encode()), "text/html; charset=utf-8")
         root: Path | None = Path(self.directory)
         if place.startswith(links.CLIENT):
@@ -116,10 +120,15 @@ class Handler(SimpleHTTPRequestHandler):
         if root is None or path is None:
             return self.send_error(HTTPStatus.NOT_FOUND)
         if path.name == links.STATE:
-            state = io.BytesIO(here(path, root, self.server.address))
+            state = io.BytesIO(here(path, root, self.asked()))
             return self.reply(state, "application/json")
         with path.open("rb") as stream:
             self.reply(stream, self.guess_type(path))
+
+    def asked(self) -> str:
+        """The address as the browser knows it, which differs behind a forwarded port."""
+        name = self.headers.get("Host")
+        return f"http://{name}" if name else self.server.address
 
     def reply(self, stream: BinaryIO, kind: str) -> None:
         """Send a stream, or the range of it that is asked for."""
