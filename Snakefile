@@ -9,16 +9,19 @@ if "volumes" not in config and "datasets" not in config:
     configfile: workflow.source_path("config/config.yaml")
 
 
+include: "workflow/rules/common.smk"
+
+
+# Results of another config, such as a model that it trained, are files like any other here.
 wildcard_constraints:
-    volume="[^/]+",
-    model="[^/]+",
-    agglomeration="[^/]+",
+    volume=names(CONFIG.volumes),
+    model=names(CONFIG.train.models),
+    agglomeration=names(CONFIG.agglomerate.methods),
     shard=r"\d+",
     shards=r"\d+",
     layer="image|labels|affinities|segmentation",
 
 
-include: "workflow/rules/common.smk"
 include: "workflow/inputs/report.smk"
 include: "workflow/inputs/export.smk"
 include: "workflow/rules/download.smk"

@@ -163,6 +163,13 @@ def zipped(folder: Path) -> dict[str, Any]:
     return {"source": {"path": str(folder / "in.zip"), "member": "b.h5"}}
 
 
+def two_files(folder: Path) -> dict[str, Any]:
+    zipped(folder)
+    with zipfile.ZipFile(folder / "in.zip", "a") as archive:
+        archive.writestr("c/d.tif", b"x")
+    return {"source": str(folder / "in.zip")}
+
+
 def foreign_zip(folder: Path, method: int) -> dict[str, Any]:
     """An archive whose member is packed by a method that Python does not know."""
     zipped(folder)
@@ -253,6 +260,7 @@ BROKEN: dict[str, tuple[Make, str]] = {
         lambda f: foreign_zip(f, 9), "cannot be unpacked .*; unpack it yourself"
     ),
     "not in the archive": (zipped, "no member 'b.h5'; it holds a.h5"),
+    "which of an archive": (two_files, "holds a.h5, c/d.tif; say with `member` which one"),
     "which array": (two_arrays, "holds a, b; say with `dataset` which is the image"),
     "two axes": (lambda f: {"source": hdf5(f, RAW[0])}, "has 2 axes"),
     "four axes": (lambda f: {"source": hdf5(f, np.stack([RAW, RAW]))}, "has 4 axes"),

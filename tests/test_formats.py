@@ -3,6 +3,7 @@
 import gzip
 import json
 import struct
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -308,8 +309,18 @@ def packed(place: Path, values: np.ndarray) -> dict[str, Any]:
 
 
 CHUNKED = [zarr2, zarr2_fortran, zarr3, ome_zarr_04, ome_zarr_05, n5, n5_pyramid, precomputed]
-FILES = [hdf5, hdf5_fortran, gzipped_hdf5, ilastik, packed, ome_tiff, big_tiff, lzw_tiff, nrrd_raw,
-         nrrd_gzip]  # fmt: skip
+
+
+def zipped(place: Path, values: np.ndarray) -> dict[str, Any]:
+    """The only file in an archive."""
+    path = Path(hdf5(place, values)["path"])
+    with zipfile.ZipFile(path.with_suffix(".zip"), "w") as archive:
+        archive.write(path, "a folder/em.h5")
+    return {"path": str(path.with_suffix(".zip"))}
+
+
+FILES = [hdf5, hdf5_fortran, gzipped_hdf5, ilastik, packed, zipped, ome_tiff, big_tiff, lzw_tiff,
+         nrrd_raw, nrrd_gzip]  # fmt: skip
 GREY = [*CHUNKED, *FILES, imagej, png, tiff_folder]
 
 

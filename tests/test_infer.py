@@ -113,7 +113,7 @@ def test_what_it_refuses(tmp_path: Path, model: Path, capsys: pytest.CaptureFixt
     with h5py.File(data, "r+") as file:
         file[volume.RAW].attrs["resolution"] = (40.0, 8.0, 8.0)
     assert infer(tmp_path, model, data) == 2
-    assert "voxel size along z is 40 nm" in capsys.readouterr().err
+    assert "give the volume `resample: [30, 8, 8]`" in capsys.readouterr().err
     with h5py.File(data, "r+") as file:
         file[volume.RAW].attrs["resolution"] = (30.0, 8.0, 8.0)
         file.attrs["made_by"] = json.dumps({"settings": {"low": 2.0}})

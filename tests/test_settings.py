@@ -41,6 +41,15 @@ def tiny(**changes: Any) -> dict[str, Any]:
         ({"train__models": {"a/b": {}}}, ["a/b", "slash"]),
         ({"normalize__match": "wohle"}, ["normalize.match", "'wohle'", "did you mean 'whole'"]),
         ({"normalize__match": "test"}, ["normalize.match", "'test'", "did you mean 'whole'"]),
+        (
+            {"train__models": {"fgnet": {"checkpoint": "results/train/fgnet/checkpoint.pt"}}},
+            ["train.models.fgnet: checkpoint", "is written; give the model another name"],
+        ),
+        (
+            {"volumes": {"a": {"phantom": {}, "split": "train"}}, "evaluate__threshold": 0.5},
+            ["volumes: there is none to segment; give one `split: predict`"],
+        ),
+        ({"volumes__whole__resample": 8}, ["volumes.whole.resample: a list is needed, such as"]),
         ({"volumes__test__inverted": True}, ["volumes.test", "inverted belongs", "'whole'"]),
     ],
 )
@@ -49,7 +58,7 @@ def test_a_mistake_is_told_in_one_sentence(change: dict[str, Any], words: list[s
         load(tiny(**change))
     text = str(error.value)
     assert all(word in text for word in words), text
-    assert "\n" not in text
+    assert "\n" not in text and "{" not in text
 
 
 def test_models_inherit_and_override() -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -169,7 +170,10 @@ def test_a_model_takes_a_checkpoint_and_segments_without_labels(
     raw = tmp_path / "raw only.h5"
     with h5py.File(chain / "results/download/whole.h5") as file, h5py.File(raw, "w") as made:
         made["em"] = file[volume.RAW][:]
-    given = str(chain / "results/train/fgnet/checkpoint.pt")
+    # all that was kept of another config's run
+    given = "results/train/fgnet/checkpoint.pt"
+    (tmp_path / "run" / given).parent.mkdir(parents=True)
+    shutil.copy(chain / given, tmp_path / "run" / given)
     config = {
         "volumes": {
             "mein Würfel; $(touch x)": {
@@ -186,7 +190,7 @@ def test_a_model_takes_a_checkpoint_and_segments_without_labels(
     }
     status, text = snakemake(tmp_path / "run", config)
     assert status == 0, text
-    assert not list(tmp_path.rglob("x"))
+    assert not list(tmp_path.rglob("x")) and (tmp_path / "run" / given).is_file()
     page = next((tmp_path / "run/results/report/segment").rglob("mein*.html"))
     assert page.stat().st_size > 10_000
 

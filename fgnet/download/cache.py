@@ -57,6 +57,8 @@ class Cache:
         """
         path = self._fetched(location, checksum, mirrors)
         with self.using(location, path):
+            if member is None and _zipped(path):
+                member = _only(path)
             if member is not None:
                 return self._unpacked(path, member, _member(path, member))
             if path.suffix == ".gz":
@@ -205,6 +207,22 @@ def key(identity: str, name: str) -> str:
     """A file name that tells what it is and belongs to this identity alone."""
     readable = re.sub(r"[^\w.+-]", "_", name)[-80:].lstrip(".")
     return f"{hashlib.sha256(identity.encode()).hexdigest()[:12]}-{readable}"
+
+
+def _zipped(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(4) == b"PK\x03\x04"
+
+
+def _only(path: Path) -> str:
+    """The one file in an archive. Raises InputError where there are several."""
+    with zipfile.ZipFile(path) as archive:
+        names = [one.filename for one in archive.infolist() if not one.is_dir()]
+    if len(names) != 1:
+        raise InputError(
+            f"{str(path)!r} holds {', '.join(names)}; say with `member` which one is meant"
+        )
+    return names[0]
 
 
 @contextmanager

@@ -91,9 +91,11 @@ three.add_argument("--parameters", required=True, help="volume, box, layers, add
 three.add_argument("--output", required=True, type=Path)
 
 four = steps["serve"]
-four.add_argument("--folder", type=Path, default=Path("results/export"))
+four.add_argument(
+    "--folder", type=Path, default=Path("results/export"), help="default: results/export"
+)
 four.add_argument("--host", default="127.0.0.1", help="address to listen on")
-four.add_argument("--port", type=int, default=8090)
+four.add_argument("--port", type=int, default=8090, help="0 takes a free one")
 
 if __name__ == "__main__":
     sys.exit(command.main(parser, command.run_step))

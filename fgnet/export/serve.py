@@ -52,7 +52,8 @@ def run(folder: Path, host: str, port: int) -> None:
         for name in found:
             if client():
                 print(f"{name}: {links.local(made.address, name)}")
-            print(f"{name} in the public client: {links.public(made.address, name)}", flush=True)
+            print(f"{name} in the public client: {links.public(made.address, name)}")
+        print("Open a link in a browser; Ctrl-C ends the server.", flush=True)
         with suppress(KeyboardInterrupt):
             made.serve_forever()
 

@@ -108,13 +108,15 @@ class Predictor:
 def check(raw: h5py.Dataset, model: Checkpoint, settings: Infer) -> None:
     """Raise InputError where the volume is not one that the model can be used on."""
     size = volume.voxel_size(raw)
-    for axis, here, there in zip("zyx", size, model.voxel_size, strict=True):
-        if abs(here / there - 1) > settings.voxel_size_tolerance:
-            raise InputError(
-                f"{raw.file.filename}: voxel size along {axis} is {here:g} nm, the model was "
-                f"trained at {there:g} nm; resample the volume, train a model at its voxel size, "
-                "or raise infer.voxel_size_tolerance"
-            )
+    ratios = [here / there for here, there in zip(size, model.voxel_size, strict=True)]
+    if any(abs(ratio - 1) > settings.voxel_size_tolerance for ratio in ratios):
+        here, there = ([f"{nm:g}" for nm in one] for one in (size, model.voxel_size))
+        raise InputError(
+            f"{raw.file.filename}: voxels are [{', '.join(here)}] nm along z, y, x, those that the "
+            f"model was trained on [{', '.join(there)}]; correct the volume's voxel_size if it is "
+            f"wrong, else give the volume `resample: [{', '.join(there)}]`, train a model at its "
+            "voxel size, or raise infer.voxel_size_tolerance"
+        )
     here_made = volume.look(raw.file)
     if model.normalize and here_made != model.normalize:
         raise InputError(

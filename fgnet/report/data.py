@@ -92,6 +92,7 @@ def defects(normalized: Path) -> html.Html:
     """A table of the defective sections, one row for a run of them; or that there are none."""
     with volume.opened(normalized) as file:
         rows = sections.read(file)
+        settings = volume.made_by(file)["settings"]
     found = runs(rows)
     if not found:
         return html.tag("p", f"All {len(rows)} sections are sound.")
@@ -108,6 +109,8 @@ def defects(normalized: Path) -> html.Html:
     words = f"{number} of {len(rows)} sections are defective."
     if len(found) > RUNS:
         words += f" The first {RUNS} of {len(found)} runs:"
+    if settings["defects"] == "interpolate":
+        words += f" More than {settings['max_gap']} in a row (`normalize.max_gap`) are kept."
     header = ["sections", "kind", "bad pixels were", "bad pixels"]
     return html.join([html.tag("p", words), html.table(header, cells, 1)])
 

@@ -11,6 +11,7 @@ from fgnet.errors import InputError
 
 Range = tuple[int, int]
 Offset = tuple[int, int, int]
+MESSAGES = {"tuple_type": "a list is needed, such as [30, 8, 8] for z, y, x"}
 NEAREST: tuple[Offset, ...] = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
 
 
@@ -97,9 +98,13 @@ def explain(model: type[BaseModel], error: ValidationError, values: Any) -> list
         elif item["type"] == "missing":
             sentences.append(f"{where}: this key is needed and was not given")
         else:
-            message = item["msg"].removeprefix("Value error, ")
+            message = MESSAGES.get(item["type"], item["msg"].removeprefix("Value error, "))
             message = message[0].lower() + message[1:]
-            sentences.append(f"{where}: {message} (got {item['input']!r})"[:500])
+            if item["type"] == "value_error" and isinstance(item["input"], dict):
+                # said of a whole section, and names the key and the value itself
+                sentences.append(f"{where}: {message}" if path else message)
+            else:
+                sentences.append(f"{where}: {message} (got {item['input']!r})"[:500])
     return sentences
 
 

@@ -3,6 +3,7 @@
 import difflib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -69,6 +70,20 @@ class Config(Section):
                     f"train.models.{name}: no volume has the split 'train'; give one that split, "
                     "or give the model a checkpoint"
                 )
+            place = Path("results/train") / name
+            if (
+                model.checkpoint is not None
+                and place.resolve() in Path(model.checkpoint).resolve().parents
+            ):
+                raise ValueError(
+                    f"train.models.{name}: checkpoint is {model.checkpoint!r}, which lies where "
+                    "a model of this name is written; give the model another name"
+                )
+        if not self.split("validation", "test", "predict"):
+            raise ValueError(
+                "volumes: there is none to segment; give one `split: predict`, or with ground "
+                "truth `split: test` or `validation`"
+            )
         if self.evaluate.threshold is None and not self.split("validation"):
             raise ValueError(
                 "evaluate.threshold: no volume has the split 'validation' to choose the threshold "

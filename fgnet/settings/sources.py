@@ -110,8 +110,8 @@ class Source(Section):
     member: str | None = Field(None, description="Name of the file inside a .zip archive.")
     checksum: Checksum | None = Field(
         None,
-        description="Checksum of the file as it is downloaded, sha256:… or md5:…; null: the first "
-        "download is noted in `download.lock` and must come again ever after.",
+        description="Checksum of the file as it is downloaded, sha256:… or md5:…; null: what "
+        "comes first is noted in the file that `download: lock:` names and must come ever after.",
     )
     checksums: Location | None = Field(
         None,
@@ -207,6 +207,8 @@ def choose(value: Any, check: ValidatorFunctionWrapHandler) -> Source | None:
 def _filled(value: Any) -> Any:
     if not isinstance(value, str):
         return value
+    if value.startswith("~/"):
+        value = str(Path(value).expanduser())
     return VARIABLE.sub(lambda match: os.environ[match[1]], value)
 
 

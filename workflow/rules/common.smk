@@ -2,6 +2,7 @@
 # files report and export are made of stands in workflow/inputs/.
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -26,6 +27,11 @@ os.environ.update(
 )
 # Snakemake clears PYTHONPATH in conda rules, so every shell command sets it.
 shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(ROOT))}; ")
+
+
+def names(section):
+    """The pattern that matches the names in a section and no other."""
+    return "|".join(map(re.escape, section))
 
 
 def notebook(name):

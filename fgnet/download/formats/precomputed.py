@@ -95,7 +95,14 @@ def _reader(layer: Any, name: str, first: Shape) -> Any:
         try:
             return np.asarray(layer[cut])
         except exceptions.EmptyVolumeException as error:
-            raise InputError(f"{name!r} lacks chunks in the crop ({error}); move it") from error
+            packed = (
+                ", or, where they lie there as *.gz, let the server send them by their plain names"
+                if name.startswith("http")
+                else ""
+            )
+            raise InputError(
+                f"{name!r} lacks chunks in the part that is read ({error}); move the crop{packed}"
+            ) from error
         except (ImportError, NotImplementedError) as error:
             raise InputError(
                 f"{name!r} has chunks that cannot be unpacked here ({error}); install what does, "
