@@ -104,7 +104,8 @@ def test_settings_need_no_heavy_package() -> None:
     """Snakemake's own environment holds pydantic and yaml, not torch."""
     code = (
         "import sys, fgnet.settings.config, fgnet.fingerprint;"
-        "print([m for m in ('torch', 'h5py', 'waterz', 'skimage', 'cloudvolume') "
+        "import fgnet.export.__main__, fgnet.export.serve;"  # also serves what was exported
+        "print([m for m in ('torch', 'numpy', 'h5py', 'waterz', 'skimage', 'cloudvolume') "
         "if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,19 +13,26 @@ A layer's format follows from the suffix of its output: .precomputed, .ome.zarr,
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from fgnet import command
 from fgnet.errors import InputError
-from fgnet.export import serve, skeletons, source, state
 from fgnet.settings.base import Box
 from fgnet.settings.export import SUFFIX, Folder, Format, LayerName
+
+if TYPE_CHECKING:
+    from fgnet.export.source import Layer
+
+# each step imports what it needs itself: serve runs where snakemake does, without the libraries of
+# the others
 
 
 def run_layer(
     layer: LayerName, input: Path, box: str, threshold: Path | None, settings: str, output: Path
 ) -> None:
     """Write one layer of a volume in one format."""
+    from fgnet.export import source
+
     format = next((name for name, end in SUFFIX.items() if output.name.endswith(f".{end}")), None)
     if format is None:
         raise InputError(
@@ -37,7 +44,7 @@ def run_layer(
         writer(format)(opened, output, wanted)
 
 
-def writer(format: Format) -> Callable[[source.Layer, Path, Folder], Any]:
+def writer(format: Format) -> Callable[["Layer", Path, Folder], Any]:
     """What writes a format; it brings libraries of its own, so only the one needed is imported."""
     if format == "precomputed":
         from fgnet.export.precomputed import write
@@ -52,16 +59,22 @@ def writer(format: Format) -> Callable[[source.Layer, Path, Folder], Any]:
 
 def run_skeletons(input: Path, settings: str, workers: int, output: Path) -> None:
     """Draw the centre lines of a precomputed segmentation."""
+    from fgnet.export import skeletons
+
     skeletons.run(input, output, settings, workers)
 
 
 def run_state(parameters: str, output: Path) -> None:
     """Write what Neuroglancer is to show of a volume, and a page that links to it."""
+    from fgnet.export import state
+
     state.run(parameters, output)
 
 
 def run_serve(folder: Path, host: str, port: int) -> None:
     """Serve a folder of exports to Neuroglancer in the browser."""
+    from fgnet.export import serve
+
     serve.run(folder, host, port)
 
 
