@@ -102,6 +102,7 @@ def read_ome_zarr(path: Path) -> Read:
 
 def read_hdf5(path: Path) -> Read:
     with h5py.File(path) as file:
+        assert file.attrs["file_format"] == "0.2"
         (data,) = (file[name] for name in volume.names(file))
         return data[()], tuple(data.attrs["resolution"]), tuple(data.attrs["offset"])
 

@@ -10,6 +10,8 @@ from fgnet.affinities import NEAREST
 from fgnet.export.source import Layer
 from fgnet.settings.export import Folder
 
+# of the layout, as CREMI's own scripts (github.com/cremi/cremi_python) write it
+VERSION = "0.2"
 DATASET = {
     "image": volume.RAW,
     "labels": volume.LABELS,
@@ -23,6 +25,7 @@ def write(layer: Layer, output: Path, settings: Folder) -> None:
     shape = layer.shape if layer.channels == 1 else (layer.channels, *layer.shape)
     dtype = np.uint64 if layer.ids else layer.dtype
     with volume.create(output, "export", {"layer": layer.name}, []) as file:
+        file.attrs["file_format"] = VERSION
         file.attrs["provenance"] = json.dumps(layer.record, sort_keys=True)
         data = volume.add(file, DATASET[layer.name], shape, dtype, layer.voxel_size, layer.offset)
         if layer.name == "affinities":
