@@ -55,7 +55,7 @@ def rows(labels: np.ndarray) -> Iterator[tuple[str, metrics.Score, int, float]]:
             pieces = segment(file, ideal[:channels], LONG[:channels], (10, 10, 10), method)
             seconds = time.perf_counter() - start
             table = metrics.count(pieces, truth)
-            tables = [segmentation.table(file, t, int(pieces.max())) for t in method.thresholds]
+            tables = [segmentation.table(file, t) for t in method.thresholds]
         scores = [metrics.score(table.merged(segments=lookup)) for lookup in tables]
         yield name, min(scores, key=lambda s: s.voi_sum), int(pieces.max()), seconds
 

@@ -36,9 +36,12 @@ def files(tmp_path: Path, truth: Labels) -> tuple[Path, Path]:
     with volume.create(labels, "normalize", {}, []) as file:
         volume.add(file, volume.LABELS, truth.shape, truth.dtype, VOXEL)[:] = truth
     fragments = np.random.default_rng(2).integers(0, 9, (6, 17, 20)).astype(np.uint32)
+    # 1 to 5 of block 0, 6 to 8 are 1 to 3 of block 1
+    ids = np.where(fragments > 5, segmentation.identify(1, np.maximum(fragments, 5) - 5), fragments)
     offset = [start * size for start, size in zip(START, VOXEL, strict=True)]
     with volume.create(segmented, "agglomerate", {}, []) as file:
-        volume.add(file, volume.FRAGMENTS, fragments.shape, "u4", VOXEL, offset)[:] = fragments
+        volume.add(file, volume.FRAGMENTS, ids.shape, "u8", VOXEL, offset)[:] = ids
+        segmentation.write_fragments(file, [5, 3])
         merges = np.array([[1, 2], [5, 6], [2, 5], [7, 8]], np.uint32)
         segmentation.write_merges(file, [0.1, 0.5, 0.9], merges, [0, 2, 4])
     return segmented, labels
@@ -57,7 +60,9 @@ def test_sweep_equals_scoring_every_segmentation(
     score.run(*files, tmp_path / "scores.json")
     result = scores.read(tmp_path / "scores.json", scores.Scores)
 
-    fragments = read(files[0], volume.FRAGMENTS)
+    ids = read(files[0], volume.FRAGMENTS)
+    fragments = np.where(ids > 5, ids % 2**32 + 5, ids)
+    assert ids.max() == 2**32 + 3
     cut = tuple(slice(a, a + n) for a, n in zip(START, fragments.shape, strict=True))
     boxed = truth[cut]
     components = label(boxed, background=0, connectivity=1)
@@ -69,7 +74,7 @@ def test_sweep_equals_scoring_every_segmentation(
         assert [row.threshold for row in sweep.sweep] == [0.1, 0.5, 0.9]
         for row in sweep.sweep:
             with h5py.File(files[0]) as file:
-                table = segmentation.table(file, row.threshold, 8)
+                table = segmentation.table(file, row.threshold)
             expected = metrics.score(metrics.count(table[fragments], objects))
             assert (row.voi_split, row.voi_merge, row.arand) == pytest.approx(
                 (expected.voi_split, expected.voi_merge, expected.arand), abs=1e-12

@@ -55,6 +55,7 @@ def segment(
     if isinstance(method.merge, Mutex):
         labels, tables = mutex.sweep(affinities, offsets, method.merge, method.thresholds)
         LOG.info("mutex watershed: %d pieces in %s voxels", labels.max(), labels.shape)
+        segmentation.write_fragments(file, [int(labels.max())])
         segmentation.write_tables(file, method.thresholds, tables)
         return labels
     if isinstance(method.fragments, Components):
@@ -63,6 +64,7 @@ def segment(
         assert method.fragments is not None, "the settings see to it"
         labels = fragments.watershed(affinities, method.fragments, voxel_size)
     LOG.info("%s: %d fragments in %s voxels", method.fragments.method, labels.max(), labels.shape)
+    segmentation.write_fragments(file, [int(labels.max())])
     if isinstance(method.merge, Waterz):
         merges, counts = merge.waterz(affinities, labels, method.merge.score, method.thresholds)
         segmentation.write_merges(file, method.thresholds, merges, counts)

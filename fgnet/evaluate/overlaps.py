@@ -28,13 +28,11 @@ class Overlaps:
     Attributes:
         ids: fragments against the ids of the ground truth.
         components: fragments against its 6-connected components.
-        fragments: the highest id of a fragment.
         voxels: of the volume, those without ground truth included.
     """
 
     ids: metrics.Contingency
     components: metrics.Contingency
-    fragments: int
     voxels: int
 
 
@@ -59,7 +57,7 @@ def measure(
     owners: list[Labels] = [np.zeros(1, np.uint64)]
     links: list[Labels] = [np.empty((0, 2), np.int64)]
     waiting: Faces = {}
-    pieces = highest = 0
+    pieces = 0
     blocks = list(_blocks(fragments.shape))
     for index, box in progress.track(blocks, "overlaps"):
         fragment = fragments[box]
@@ -73,7 +71,6 @@ def measure(
         owners.append(owner[1:])
         piece = np.where(piece > 0, piece.astype(np.int64) + pieces, 0)
         pieces += found
-        highest = max(highest, int(fragment.max(initial=0)))
         tables.append(metrics.count(fragment, piece))
         links += _join(waiting, index, truth, piece)
     table = metrics.total(tables)
@@ -85,7 +82,6 @@ def measure(
     return Overlaps(
         ids=table.merged(neurons=np.concatenate(owners)),
         components=table.merged(neurons=component),
-        fragments=highest,
         voxels=int(np.prod(fragments.shape)),
     )
 

@@ -1,6 +1,9 @@
 """Score a segmentation at every threshold against the ground truth."""
 
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from fgnet import metrics, progress, scores, segmentation, volume
 from fgnet.errors import InputError
@@ -34,15 +37,15 @@ def run(segmentation_file: Path, labels_file: Path, output: Path) -> None:
                 "nothing to score against; give this volume labels or the split 'predict'"
             )
         ids, components = [], []
+        numbers = segmentation.numbering(segmented)
+        against_ids, against_components = (
+            replace(counted, segments=numbers(counted.segments).astype(np.uint64))
+            for counted in (overlaps.ids, overlaps.components)
+        )
         for threshold in progress.track(segmentation.thresholds(segmented), "thresholds"):
-            table = segmentation.table(segmented, threshold, overlaps.fragments)
-            if table.size <= overlaps.fragments:
-                raise InputError(
-                    f"{segmentation_file}: {volume.FRAGMENTS} holds id {overlaps.fragments}, but "
-                    f"the lookup tables end at {table.size - 1}; agglomerate again"
-                )
-            ids.append(row(threshold, overlaps.ids.merged(segments=table)))
-            components.append(row(threshold, overlaps.components.merged(segments=table)))
+            table = segmentation.table(segmented, threshold)
+            ids.append(row(threshold, against_ids.merged(segments=table)))
+            components.append(row(threshold, against_components.merged(segments=table)))
     content = scores.Scores(
         voxels_scored=scored,
         voxels_ignored=overlaps.voxels - scored,

@@ -132,11 +132,9 @@ def _nearest(data: h5py.Dataset) -> Callable[[Slices], Array]:
 
 def _merged(data: h5py.Dataset, threshold: float) -> Callable[[Slices], Array]:
     """Segments: the fragments through the table of what they are at the threshold."""
-    highest = 0
-    for box in tiles(data.shape, BLOCK):
-        highest = max(highest, int(data[box].max()))
-    table = segmentation.table(data.file, threshold, highest)
-    return lambda box: np.asarray(table[data[box]])[None]
+    numbers = segmentation.numbering(data.file)
+    table = segmentation.table(data.file, threshold)
+    return lambda box: np.asarray(table[numbers(data[box])])[None]
 
 
 def _shifted(

@@ -88,7 +88,8 @@ def show(
         voxel_size = volume.voxel_size(fragments)
         planes = views(fragments.shape, voxel_size, longest)[: 1 + across]
         grey = _sections(volume.dataset(source, volume.RAW), fragments, planes)
-        pieces = [plane.read(fragments) for plane in planes]
+        numbers = segmentation.numbering(segmented)
+        pieces = [numbers(plane.read(fragments)) for plane in planes]
         panels: dict[str, list[Array]] = {"Raw": grey}
         for title, name in (
             ("Affinities", volume.AFFINITIES),
@@ -101,8 +102,7 @@ def show(
                 panels[title] = [np.moveaxis(_bytes(part[shown]), 0, -1) for part in maps]
         parts = colours.assign(pieces)
         panels["Fragments"] = _painted(pieces, parts, grey, 1.0)
-        highest = max(int(piece.max()) for piece in pieces)
-        table = _table(segmented, threshold, highest)
+        table = segmentation.table(segmented, threshold)
         segments = [table[piece] for piece in pieces]
         wanted: dict[int, int] = {}
         truth: dict[str, list[Array]] = {}
@@ -172,13 +172,6 @@ def _painted(
     labels: list[Array], names: dict[int, int], grey: list[Array], opacity: float
 ) -> list[Array]:
     return [colours.paint(one, names, two, opacity) for one, two in zip(labels, grey, strict=True)]
-
-
-def _table(segmented: h5py.File, threshold: float, highest: int) -> Array:
-    """The lookup table at the threshold; merges name fragments outside the pictures too."""
-    if segmentation.MERGES in segmented:
-        highest = max(highest, int(segmented[segmentation.MERGES][:].max(initial=0)))
-    return segmentation.table(segmented, threshold, highest)
 
 
 def chosen(threshold_file: Path) -> float:
