@@ -4,9 +4,7 @@ Axes are z, y, x. Every dataset carries ``resolution`` (voxel size in nm) and ``
 the file carries ``made_by``, a JSON record of the stage, its settings and its inputs.
 """
 
-import hashlib
 import json
-import os
 import platform
 import shutil
 import sys
@@ -21,7 +19,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from fgnet import __version__
+from fgnet import __version__, pieces
+from fgnet.checksum import sha256
 from fgnet.errors import Damaged, InputError
 
 RAW = "volumes/raw"
@@ -120,8 +119,13 @@ def look(file: h5py.File) -> dict[str, Any]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
-    """Open an HDF5 file for reading. Raises InputError when it is missing or truncated."""
+def opened(path: Path, check: bool = True) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading. Raises InputError when it is missing or truncated.
+
+    Args:
+        check: whether to check the pieces that it is made of, if it is; who reads a small part of
+            many pieces checks that part by :func:`fgnet.pieces.check`.
+    """
     if not path.is_file():
         raise InputError(f"there is no file {str(path)!r}; check the path in the config")
     try:
@@ -132,29 +136,9 @@ def opened(path: Path) -> Iterator[h5py.File]:
             f"({error}); fetch or make it again"
         ) from error
     with file:
-        check_pieces(file)
+        if check:
+            pieces.check(file)
         yield file
-
-
-def remember_pieces(file: h5py.File, path: Path, pieces: Sequence[Path]) -> None:
-    """Note in a file at ``path`` of virtual datasets which pieces it is made of.
-
-    HDF5 reads a missing piece as zeros without a word; :func:`opened` refuses it instead.
-    """
-    checksums = {os.path.relpath(piece, path.parent): sha256(piece) for piece in pieces}
-    file.attrs["pieces"] = json.dumps(checksums, sort_keys=True)
-
-
-def check_pieces(file: h5py.File) -> None:
-    """Raise InputError when a piece of a file is missing or is not the one it was made of."""
-    for name, checksum in json.loads(file.attrs.get("pieces", "{}")).items():
-        piece = Path(file.filename).parent / name
-        if not piece.is_file():
-            raise InputError(f"{file.filename}: its piece {str(piece)!r} is missing; make it again")
-        if sha256(piece) != checksum:
-            raise InputError(
-                f"{file.filename}: piece {str(piece)!r} has changed since; join the pieces again"
-            )
 
 
 def dataset(file: h5py.File, name: str, axes: str = "zyx", kind: str | None = None) -> h5py.Dataset:
@@ -235,19 +219,6 @@ def offset(data: h5py.Dataset) -> Triple:
     """Offset of a dataset's first voxel in nm along z, y, x."""
     z, y, x = (float(start) for start in data.attrs.get("offset", (0.0, 0.0, 0.0)))
     return z, y, x
-
-
-def sha256(path: Path) -> str:
-    """Checksum of a file, read in pieces."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def digest(path: Path, like: str = "sha256:") -> str:
-    """Checksum of a file as ``sha256:…`` or ``md5:…``, of the kind of ``like``."""
-    kind = like.partition(":")[0]
-    with path.open("rb") as stream:
-        return f"{kind}:{hashlib.file_digest(stream, kind).hexdigest()}"
 
 
 def region(whole: h5py.Dataset, part: h5py.Dataset) -> tuple[slice, slice, slice]:

@@ -18,6 +18,7 @@ from PIL import Image
 from server import Server
 
 from fgnet import command, volume
+from fgnet.checksum import sha256
 from fgnet.download import sam2
 from fgnet.download.__main__ import arguments, run_sam2, run_volume
 from fgnet.download.http import fetch
@@ -86,7 +87,7 @@ def test_a_local_file_is_cut_and_keeps_ids_size_and_place(tmp_path: Path) -> Non
     assert list(attributes["offset"]) == [120.0, 0.0, 40.0]
     with volume.opened(out) as file:
         record = volume.made_by(file)
-    assert record["inputs"] == {str(source): volume.sha256(source)}
+    assert record["inputs"] == {str(source): sha256(source)}
 
 
 def test_a_volume_is_the_part_that_its_labels_cover(tmp_path: Path) -> None:
@@ -200,7 +201,7 @@ def series(tmp_path: Path, server: Server, columns: bool) -> tuple[dict[str, Any
         path = tmp_path / f"iso.{number:04d}.png"
         Image.fromarray(section).save(path)
         server.put(f"maps/{path.name}", path.read_bytes())
-        sums.append(f"{volume.sha256(path)}  somewhere/{path.name}\n")
+        sums.append(f"{sha256(path)}  somewhere/{path.name}\n")
     with h5py.File(tmp_path / "gt.h5", "w") as file:
         file["stack"] = stored.astype(np.uint32)
         file["transforms"] = bodies if columns else bodies.T

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fgnet import command, sections, volume
+from fgnet.checksum import sha256
 from fgnet.errors import InputError
 from fgnet.normalize import tables
 from fgnet.normalize.__main__ import arguments
@@ -130,7 +131,7 @@ def test_labels_size_and_place_stay(tmp_path: Path) -> None:
         for name in (volume.RAW, volume.LABELS):
             assert volume.voxel_size(file[name]) == SIZE
             assert volume.offset(file[name]) == OFFSET
-        assert volume.made_by(file)["inputs"] == {str(source): volume.sha256(source)}
+        assert volume.made_by(file)["inputs"] == {str(source): sha256(source)}
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fgnet import affinities, command, scores, segmentation, volume
+from fgnet.checksum import sha256
 from fgnet.errors import InputError
 from fgnet.normalize import stage
 from fgnet.report import (
@@ -344,7 +345,7 @@ def test_provenance_page(files: dict[str, Path], tmp_path: Path) -> None:
     }
     found = run_page("provenance", values, tmp_path / "report" / "p.html")
     assert "2 jobs, 60.1 s in all, at most 1,500 MB resident." in found.source
-    assert volume.sha256(files["image"]) in found.source
+    assert sha256(files["image"]) in found.source
     assert "<td>train.seed</td>" in found.source
     assert "${FGNET_DATA}/é" in found.source
     assert dict(provenance.records(values["files"]))[values["files"][-1]]["stage"] == "evaluate"

@@ -18,10 +18,11 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 
+from fgnet.checksum import digest
 from fgnet.download.http import fetch
 from fgnet.errors import Damaged, InputError
 from fgnet.settings.download import Download
-from fgnet.volume import digest, whole_or_nothing
+from fgnet.volume import whole_or_nothing
 
 LOG = logging.getLogger(__name__)
 PROJECT = Path(__file__).parents[2]

@@ -13,10 +13,10 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from fgnet import __version__
+from fgnet.checksum import digest
 from fgnet.errors import InputError
 from fgnet.progress import track
 from fgnet.settings.download import Download
-from fgnet.volume import digest
 
 LOG = logging.getLogger(__name__)
 PIECE = 1 << 20

@@ -6,11 +6,11 @@ from elsewhere; the others are noted in the lock file when they first come.
 
 from pathlib import Path
 
+from fgnet.checksum import digest, sha256
 from fgnet.download.cache import Cache, locked
 from fgnet.download.http import fetch
 from fgnet.errors import InputError
 from fgnet.settings.download import Download
-from fgnet.volume import digest, sha256
 
 HOST = "https://dl.fbaipublicfiles.com/segment_anything_2"
 RELEASES = {"sam2.1_hiera": "092824", "sam2_hiera": "072824"}

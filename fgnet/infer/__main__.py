@@ -9,17 +9,15 @@ A volume is cut into shards, each computed by itself; join makes one file of the
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 import torch
 
-from fgnet import blocks, checkpoint, command, device, volume
+from fgnet import blocks, checkpoint, command, device, pieces, volume
 from fgnet.checkpoint import Checkpoint
 from fgnet.errors import InputError
 from fgnet.infer.stream import Image, Plan, Slices, stream
@@ -63,8 +61,7 @@ def run_shard(
         predictor = Predictor(model, chosen)
         inputs = [checkpoint_path, path]
         with volume.create(output, "infer", chosen.model_dump(mode="json"), inputs) as result:
-            result.attrs["bounds"] = np.array(inner)
-            result.attrs["shape"] = shape
+            pieces.mark(result, inner, shape)
             channels = len(model.offsets)
             maps = {}
             for name in predictor.maps:
@@ -125,32 +122,10 @@ def check(raw: h5py.Dataset, model: Checkpoint, settings: Infer) -> None:
         )
 
 
-def run_join(pieces: list[Path], output: Path) -> None:
+def run_join(paths: list[Path], output: Path) -> None:
     """One file over all pieces: a virtual dataset, with the checksum of each piece."""
-    layouts: dict[str, h5py.VirtualLayout] = {}
-    attributes: dict[str, dict[str, Any]] = {}
-    with volume.create(output, "infer", {}, pieces) as result:
-        for path in pieces:
-            with volume.opened(path) as piece:
-                shape = tuple(int(n) for n in piece.attrs["shape"])
-                bounds = tuple(slice(int(a), int(b)) for a, b in piece.attrs["bounds"])
-                for name in volume.names(piece):
-                    data = piece[name]
-                    if name not in layouts:
-                        whole = (data.shape[0], *shape)
-                        layouts[name] = h5py.VirtualLayout(whole, data.dtype)
-                        attributes[name] = dict(data.attrs)
-                    # the volume's first voxel is the least offset of all pieces
-                    attributes[name]["offset"] = np.minimum(
-                        attributes[name]["offset"], data.attrs["offset"]
-                    )
-                    beside = os.path.relpath(path, output.parent)
-                    source = h5py.VirtualSource(beside, name, data.shape, data.dtype)
-                    layouts[name][(slice(None), *bounds)] = source
-        volume.remember_pieces(result, output, pieces)
-        for name, layout in layouts.items():
-            made = result.create_virtual_dataset(name, layout)
-            made.attrs.update(attributes[name])
+    with volume.create(output, "infer", {}, paths) as result:
+        pieces.join(result, output, paths)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -167,7 +142,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     shard.add_argument("--output", type=Path, required=True)
     shard.add_argument("--threads", type=int, default=2, help="threads of torch")
     join = steps["join"]
-    join.add_argument("--pieces", type=Path, nargs="+", required=True)
+    join.add_argument("--pieces", dest="paths", type=Path, nargs="+", required=True)
     join.add_argument("--output", type=Path, required=True)
     return command.main(parser, command.run_step, argv)
 

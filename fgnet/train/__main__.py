@@ -25,6 +25,7 @@ from torch import nn
 
 from fgnet import checkpoint, command, volume
 from fgnet import device as devices
+from fgnet.checksum import sha256
 from fgnet.errors import InputError
 from fgnet.fingerprint import fingerprint
 from fgnet.model.build import build, load_official
@@ -157,7 +158,7 @@ def agreed_normalization(paths: list[Path]) -> dict[str, Any]:
 
 def training_key(settings: str, boxes: str, inputs: list[list[Path]]) -> str:
     """What a saved state must agree with to be resumed: settings, code, data by their role."""
-    checksums = [[volume.sha256(path) for path in paths] for paths in inputs]
+    checksums = [[sha256(path) for path in paths] for paths in inputs]
     parts = json.dumps([settings, boxes, fingerprint("train"), checksums])
     return hashlib.sha256(parts.encode()).hexdigest()
 
