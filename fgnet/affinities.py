@@ -54,6 +54,32 @@ def from_labels(
     return affinities, known
 
 
+def degraded(
+    labels: npt.NDArray[np.integer], offsets: Sequence[Offset], blur: float, noise: float, seed: int
+) -> npt.NDArray[np.uint8]:
+    """Affinities such as a network might predict, of known labels: for tests and benchmarks.
+
+    Args:
+        labels: (z, y, x), 0 is background.
+        offsets: one (z, y, x) a channel.
+        blur: standard deviation in voxels of the Gaussian over ideal affinities.
+        noise: standard deviation of what is added, itself smooth over two voxels.
+        seed: of the noise.
+
+    Returns:
+        (channels, z, y, x) uint8, 255 is 1.
+    """
+    random = np.random.default_rng(seed)
+    out = np.empty((len(offsets), *labels.shape), np.uint8)
+    for target, ideal in zip(out, from_labels(labels, offsets)[0], strict=True):
+        values = ndimage.gaussian_filter(ideal.astype(np.float32), blur)
+        grain = random.standard_normal(labels.shape, np.float32)
+        grain = ndimage.gaussian_filter(grain, 2)
+        values += noise / grain.std() * grain
+        target[:] = np.rint(values.clip(0, 1) * 255)
+    return out
+
+
 def widen_borders(labels: npt.NDArray[np.integer], in_plane_only: bool) -> npt.NDArray[np.integer]:
     """Set to 0 every voxel whose 3x3 (in plane) or 3x3x3 window holds two or more neurons.
 

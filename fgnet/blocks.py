@@ -13,18 +13,19 @@ Bounds = tuple[tuple[int, int], ...]
 def shard(shape: Shape, count: int, index: int) -> Bounds:
     """Bounds of box ``index`` (from 0) when a volume of this shape is cut into ``count`` boxes.
 
-    The longest axis is cut first, by the smallest prime factor of the count; the boxes tile the
-    volume exactly. A box may be empty when there are more shards than voxels along an axis.
+    The longest axis is cut in two, in proportion to the boxes on either side, and so on; the boxes
+    tile the volume exactly. One may be empty when there are too many for the volume.
     """
     bounds = [(0, size) for size in shape]
     while count > 1:
-        parts = next(p for p in range(2, count + 1) if count % p == 0)
-        count //= parts
-        index, part = divmod(index, parts)
         axis = max(range(len(bounds)), key=lambda a: bounds[a][1] - bounds[a][0])
         start, stop = bounds[axis]
-        size = stop - start
-        bounds[axis] = (start + size * part // parts, start + size * (part + 1) // parts)
+        first = count // 2
+        cut = start + (2 * (stop - start) * first + count) // (2 * count)
+        if index < first:
+            bounds[axis], count = (start, cut), first
+        else:
+            bounds[axis], count, index = (cut, stop), count - first, index - first
     return tuple(bounds)
 
 

@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from fgnet import __version__, pieces
+from fgnet import __version__, joined
 from fgnet.checksum import sha256
 from fgnet.errors import Damaged, InputError
 
@@ -34,7 +34,7 @@ CHUNK = (16, 64, 64)
 # packages that decide what comes out: as imported, and as installed
 LIBRARIES = {
     "numpy": "numpy", "scipy": "scipy", "h5py": "h5py", "skimage": "scikit-image",
-    "torch": "torch", "sam2": "sam2", "waterz": "waterz", "elf": "python-elf",
+    "torch": "torch", "sam2": "sam2", "waterz": "waterz", "numba": "numba", "elf": "python-elf",
     "bioimage_cpp": "bioimage-cpp", "cc3d": "connected-components-3d",
     "cloudvolume": "cloud-volume", "tensorstore": "tensorstore", "tifffile": "tifffile",
 }  # fmt: skip
@@ -105,6 +105,8 @@ def versions() -> dict[str, str]:
 def made_by(file: h5py.File) -> dict[str, Any]:
     """The record that :func:`create` left: stage, fgnet version, settings, inputs' checksums."""
     record: dict[str, Any] = json.loads(file.attrs["made_by"])
+    if pieces := joined.checksums(file):
+        record["inputs"] = pieces
     return record
 
 
@@ -119,13 +121,8 @@ def look(file: h5py.File) -> dict[str, Any]:
 
 
 @contextmanager
-def opened(path: Path, check: bool = True) -> Iterator[h5py.File]:
-    """Open an HDF5 file for reading. Raises InputError when it is missing or truncated.
-
-    Args:
-        check: whether to check the pieces that it is made of, if it is; who reads a small part of
-            many pieces checks that part by :func:`fgnet.pieces.check`.
-    """
+def opened(path: Path) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading. Raises InputError when it is missing or truncated."""
     if not path.is_file():
         raise InputError(f"there is no file {str(path)!r}; check the path in the config")
     try:
@@ -136,13 +133,13 @@ def opened(path: Path, check: bool = True) -> Iterator[h5py.File]:
             f"({error}); fetch or make it again"
         ) from error
     with file:
-        if check:
-            pieces.check(file)
         yield file
 
 
 def dataset(file: h5py.File, name: str, axes: str = "zyx", kind: str | None = None) -> h5py.Dataset:
     """A dataset of the file after checking that it exists and has the axes and dtype asked for.
+
+    One that is made of other files is read as :class:`fgnet.joined.Joined`.
 
     Args:
         axes: one letter an axis; the number of axes must agree.
@@ -166,7 +163,7 @@ def dataset(file: h5py.File, name: str, axes: str = "zyx", kind: str | None = No
         words = {"u": "unsigned integers", "i": "signed integers", "f": "floats"}
         wanted = " or ".join(words[letter] for letter in kind)
         raise InputError(f"{where}: holds {data.dtype}, needs {wanted}")
-    return data
+    return joined.Joined(data) if data.is_virtual else data
 
 
 def names(file: h5py.File) -> list[str]:

@@ -202,7 +202,7 @@ def test_a_box_and_the_chosen_threshold(tmp_path: Path) -> None:
     fragments[0, 0] = 0
     with volume.create(tmp_path / "in.h5", "agglomerate", {}, []) as file:
         volume.add(file, volume.FRAGMENTS, (2, 3, 4), np.uint32, SIZE, OFFSET)[:] = fragments
-        segmentation.write_fragments(file, [24])
+        segmentation.write_fragments(file, np.arange(1, 25))
         merges = np.array([[5, 6], [7, 8], [6, 7]], np.uint32)
         segmentation.write_merges(file, [0.1, 0.4], merges, [1, 3])
     choice = Choice(threshold=0.4, reason="", chosen_by="fixed", ground_truth="ids", mean=[],

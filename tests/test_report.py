@@ -88,7 +88,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
             data.attrs["offsets"] = affinities.NEAREST
     with volume.create(found["segmentation"], "agglomerate", {}, []) as file:
         volume.add(file, volume.FRAGMENTS, truth.shape, "u4", VOXEL)[:] = fragments
-        segmentation.write_fragments(file, [int(fragments.max())])
+        segmentation.write_fragments(file, np.arange(1, fragments.max() + 1))
         merges = np.array([[1, 3], [2, 4], [1, 2]], np.uint32)
         segmentation.write_merges(file, [0.1, 0.5, 0.9], merges, [0, 2, 3])
     write_choice(found["threshold"], 0.5)

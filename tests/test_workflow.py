@@ -133,7 +133,7 @@ def test_results_are_exported_for_viewers(chain: Path) -> None:
     assert status == 0, text
     assert planned(text) == {"export_folder", "export_file", "export_state"}
     folder = chain / "results/export/test"
-    for place in ("image", "labels", "fgnet/affinities", "fgnet/waterz/segmentation"):
+    for place in ("image", "labels", "fgnet/affinities", "fgnet/mean/segmentation"):
         assert (folder / f"{place}.ome.tif").is_file()
         record = json.loads((folder / f"{place}.precomputed/provenance").read_text())
         assert record["sources"][0].startswith("fgnet.phantom {")
@@ -144,7 +144,7 @@ def test_results_are_exported_for_viewers(chain: Path) -> None:
     assert image.bounds.minpt.tolist() == [0, 0, 2] and image.volume_size.tolist() == [90, 70, 12]
     shown = json.loads((folder / "neuroglancer.json").read_text())["layers"]
     assert [one["name"] for one in shown] == ["image", "affinities fgnet", "ground truth",
-                                              "fgnet, waterz"]  # fmt: skip
+                                              "fgnet, mean"]  # fmt: skip
     for export, rules in (
         ({**wanted, "min_voxels": 60}, {"export_folder", "export_state"}),
         ({**wanted, "address": "https://lab.org"}, {"export_state"}),

@@ -1,29 +1,113 @@
-"""Which fragments are one neuron, at each threshold: by waterz or by multicut.
+"""Which fragments are one neuron, at each threshold.
 
-A threshold is a score, 1 - affinity: the higher, the more is merged. Affinities are
-(3 or more, z, y, x) float32 in [0, 1], first those of (-1,0,0), (0,-1,0), (0,0,-1).
+A threshold is a score, 1 - affinity: the higher, the more is merged.
 """
 
 from collections.abc import Sequence
 
+import bioimage_cpp
+import h5py
 import numpy as np
 import numpy.typing as npt
 
+from fgnet import segmentation
+from fgnet.agglomerate import hierarchy, regions
+from fgnet.agglomerate.blockwise import Contacts
+from fgnet.agglomerate.regions import Graph
 from fgnet.progress import silenced, track
+from fgnet.settings.agglomerate import Hierarchical, Method, Multicut, MutexGraph
 
-Affinities = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
 Ids = npt.NDArray[np.uint32]
 
 # the queue of 256 bins is the field's choice: near linear time for nearly the same order
 QUEUE = 256
 
 
+def solve(file: h5py.File, fragments: int, contacts: Contacts, method: Method) -> None:
+    """Merge the fragments 1..n of a region graph and write what is merged at each threshold.
+
+    Args:
+        file: a segmentation, see :mod:`fgnet.segmentation`.
+        fragments: the number n of fragments.
+    """
+    merge, thresholds = method.merge, method.thresholds
+    same = np.unique(contacts.same, axis=0).astype(np.uint32)  # in one order for any jobs
+    one = hierarchy.segments(same, fragments)
+    # each fragment goes by the lowest number of those that are one with it
+    names = np.unique(one, return_index=True)[1][one]
+    graph, far = regions.renamed(contacts.near, names), regions.renamed(contacts.far, names)
+    if isinstance(merge, Hierarchical):
+        merges, counts = hierarchy.agglomerate(graph, merge.score, thresholds)
+        merges = np.concatenate([same, merges])
+        counts = [len(same) + count for count in counts]
+        segmentation.write_merges(file, thresholds, merges, counts)
+        return
+    tables = np.zeros((len(thresholds), fragments + 1), np.uint32)
+    for table, threshold in track(list(zip(tables, thresholds, strict=True)), merge.method):
+        if isinstance(merge, Multicut):
+            table[:] = multicut(graph, fragments, threshold)[names]
+        else:
+            assert isinstance(merge, MutexGraph), "whole methods have no region graph"
+            table[:] = mutex_graph(graph, far, fragments, threshold)[names]
+    segmentation.write_tables(file, thresholds, tables)
+
+
+def multicut(graph: Graph, fragments: int, threshold: float) -> Ids:
+    """The multicut of a region graph by Kernighan-Lin (python-elf).
+
+    An edge costs its contact area times how far the mean affinity over it lies above
+    1 - threshold.
+
+    Returns:
+        (n + 1,) the segment of every fragment; fragment 0 stays 0.
+    """
+    from elf.segmentation.multicut import multicut_kernighan_lin  # slow to import
+
+    if not len(graph.edges):
+        return np.arange(fragments + 1, dtype=np.uint32)
+    costs = (graph.mean - (1 - threshold)) * graph.count
+    return _alone(multicut_kernighan_lin(_library(graph, fragments), costs))
+
+
+def mutex_graph(graph: Graph, far: Graph, fragments: int, threshold: float) -> Ids:
+    """The mutex watershed of a region graph (Wolf et al. 2019, arXiv:1904.12654; bioimage-cpp).
+
+    Fragments attract each other by the mean of their nearest affinities plus threshold - 0.5 and
+    repel by 1 minus the mean of those at longer range, so that 0.5 is the published balance.
+
+    Returns:
+        (n + 1,) the segment of every fragment; fragment 0 stays 0.
+    """
+    if not len(graph.edges):
+        return np.arange(fragments + 1, dtype=np.uint32)
+    found = bioimage_cpp.graph.mutex_watershed.mutex_watershed_clustering(
+        _library(graph, fragments), graph.mean + (threshold - 0.5), far.edges.astype(np.uint64),
+        1 - far.mean,
+    )  # fmt: skip
+    return _alone(found)
+
+
+def _library(graph: Graph, fragments: int) -> bioimage_cpp.graph.UndirectedGraph:
+    edges = graph.edges.astype(np.uint64)
+    return bioimage_cpp.graph.UndirectedGraph.from_edges(fragments + 1, edges)
+
+
+def _alone(labels: npt.NDArray[np.integer]) -> Ids:
+    """Labels of nodes as segments; node 0 is background, has no edge and is therefore alone."""
+    _, table = np.unique(labels, return_inverse=True)
+    table = table.astype(np.uint32) + 1
+    table[0] = 0
+    return np.asarray(table, np.uint32)
+
+
 def waterz(
-    affinities: Affinities, fragments: Ids, score: str, thresholds: Sequence[float]
+    affinities: Bytes, fragments: npt.NDArray[np.integer], score: str, thresholds: Sequence[float]
 ) -> tuple[Ids, list[int]]:
     """Merge the pair with the lowest score first, again and again (funkey/waterz).
 
     Args:
+        affinities: (3 or more, z, y, x) uint8, first those of (-1,0,0), (0,-1,0), (0,0,-1).
         score: "mean", or "quantile_Q" of the compiled ones.
         thresholds: ascending.
 
@@ -39,7 +123,7 @@ def waterz(
     counts: list[int] = []
     with silenced():
         steps = library.agglomerate(
-            np.ascontiguousarray(affinities[:3]),
+            (affinities[:3] / np.float32(255)).astype(np.float32),
             list(thresholds),
             fragments=volume,
             scoring_function=scoring_function(score),
@@ -61,51 +145,3 @@ def scoring_function(score: str) -> str:
     return (
         f"OneMinus<HistogramQuantileAffinity<RegionGraphType, {quantile}, ScoreValue, 256, false>>"
     )
-
-
-def multicut(affinities: Affinities, fragments: Ids, thresholds: Sequence[float]) -> Ids:
-    """One multicut of the region graph per threshold, by Kernighan-Lin (python-elf).
-
-    An edge costs its contact area times how far the mean affinity over it lies above
-    1 - threshold.
-
-    Returns:
-        (thresholds, n + 1) the segment of every fragment; fragment 0 stays 0.
-    """
-    import bioimage_cpp
-    from elf.segmentation.multicut import multicut_kernighan_lin
-
-    size = int(fragments.max()) + 1
-    edges, mean, area = contacts(affinities, fragments)
-    tables = np.zeros((len(thresholds), size), np.uint32)
-    if not len(edges):
-        tables[:] = np.arange(size)
-        return tables
-    graph = bioimage_cpp.graph.UndirectedGraph.from_edges(size, edges)
-    for table, threshold in track(list(zip(tables, thresholds, strict=True)), "multicuts"):
-        costs = (mean - (1 - threshold)) * area
-        # node 0 is background, has no edge and is therefore alone
-        table[1:] = multicut_kernighan_lin(graph, costs)[1:] + 1
-    return tables
-
-
-def contacts(
-    affinities: Affinities, fragments: Ids
-) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Pairs of touching fragments (e, 2), the mean affinity between them, the contact area.
-
-    Background touches nothing; the area counts voxel faces.
-    """
-    size = np.int64(fragments.max()) + 1
-    keys, values = [], []
-    for axis in range(3):
-        after = fragments.swapaxes(0, axis)[1:].astype(np.int64)
-        before = fragments.swapaxes(0, axis)[:-1].astype(np.int64)
-        border = (after != before) & (after > 0) & (before > 0)
-        low = np.minimum(after[border], before[border])
-        keys.append(low * size + np.maximum(after[border], before[border]))
-        values.append(affinities[axis].swapaxes(0, axis)[1:][border])
-    key, edge = np.unique(np.concatenate(keys), return_inverse=True)
-    area = np.bincount(edge, minlength=len(key)).astype(np.float64)
-    mean = np.bincount(edge, np.concatenate(values), minlength=len(key)) / np.maximum(area, 1)
-    return np.stack([key // size, key % size], axis=1).astype(np.uint64), mean, area

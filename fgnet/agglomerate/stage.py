@@ -1,28 +1,37 @@
-"""The stage: read affinities, make fragments, find their merges, write both."""
+"""The steps of the stage, from files to files.
+
+A volume's fragments and region graph are made by one job (:func:`run`) or by several
+(:func:`run_fragments`, :func:`run_index`, :func:`run_graph`, :func:`run_merge`), with one result.
+"""
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
 import numpy as np
 import numpy.typing as npt
 
-from fgnet import segmentation, volume
-from fgnet.affinities import NEAREST
-from fgnet.agglomerate import fragments, merge, mutex
+from fgnet import joined, segmentation, volume
+from fgnet.agglomerate import blockwise, graphs, merge, mutex, source
+from fgnet.agglomerate.blockwise import Contacts, Job
+from fgnet.agglomerate.fragments import make
+from fgnet.agglomerate.source import Affinities
 from fgnet.errors import InputError
-from fgnet.settings.agglomerate import Components, Method, Mutex, Waterz
-from fgnet.settings.base import Offset
+from fgnet.settings.agglomerate import (
+    FragmentStep,
+    GraphStep,
+    Method,
+    Mutex,
+    MutexGraph,
+    Waterz,
+)
 
-Affinities = npt.NDArray[np.float32]
+Bounds = tuple[tuple[int, int], ...]
 LOG = logging.getLogger(__name__)
 
 
 def run(input: Path, output: Path, settings: str) -> None:
-    """Agglomerate one volume of affinities.
-
-    The volume is held in memory: about 40 bytes a voxel.
+    """Agglomerate one volume of affinities, in memory of one of its blocks.
 
     Args:
         input: HDF5 file with ``volumes/predictions/affinities`` (channels, z, y, x).
@@ -31,96 +40,151 @@ def run(input: Path, output: Path, settings: str) -> None:
 
     Raises:
         InputError: the file is missing or broken, holds no affinities or no edges of the
-            offsets that the method needs.
+            offsets that the method needs, or the volume does not fit the method.
     """
     method = Method.from_json(settings)
-    with volume.opened(input) as source:
-        data = volume.dataset(source, volume.AFFINITIES, "czyx", "uf")
-        channels = needed(data, method)
-        voxel_size, offset = volume.voxel_size(data), volume.offset(data)
-        affinities = read(data, list(channels))
-    with volume.create(output, "agglomerate", method.model_dump(mode="json"), [input]) as file:
-        labels = segment(file, affinities, list(channels.values()), voxel_size, method)
-        volume.add(file, volume.FRAGMENTS, labels.shape, np.uint32, voxel_size, offset)[:] = labels
+    with volume.opened(input) as file:
+        affinities = source.opened(file, shortest(method))
+        with volume.create(output, "agglomerate", method.model_dump(mode="json"), [input]) as out:
+            segment(affinities, out, method)
 
 
-def segment(
-    file: h5py.File,
-    affinities: Affinities,
-    offsets: Sequence[Offset],
-    voxel_size: volume.Triple,
-    method: Method,
-) -> npt.NDArray[np.uint32]:
-    """Make the fragments (z, y, x) and write what merges them at each threshold to the file."""
+def segment(affinities: Affinities, out: h5py.File, method: Method) -> None:
+    """Write the segmentation of a volume."""
+    shape = affinities.shape
+    if method.whole:
+        ids = whole(affinities, out, method)
+        _add(out, shape, affinities)[:] = ids
+        return
+    job = Job.make(shape, method.blocks)
+    ids = _add(out, shape, affinities)
+    step, size = method.fragment_step(), volume.voxel_size(affinities.data)
+    known = blockwise.fill(affinities, ids, job, step, size)
+    LOG.info("%d fragments in %s voxels, %d blocks", len(known), shape, job.count)
+    contacts = blockwise.collect(affinities, ids, known, job, method.graph_step())
+    finish(out, known, contacts, method)
+
+
+def finish(
+    out: h5py.File, known: npt.NDArray[np.uint64], contacts: Contacts, method: Method
+) -> None:
+    """Merge fragments of these ids along a region graph."""
+    LOG.info("%d fragments, %d pairs touch", len(known), len(contacts.near.edges))
+    segmentation.write_fragments(out, known)
+    merge.solve(out, len(known), contacts, method)
+
+
+def whole(affinities: Affinities, out: h5py.File, method: Method) -> npt.NDArray[np.uint64]:
+    """Segment a volume by a method that needs all of its voxels at once; its fragments' ids."""
+    shape, size = affinities.shape, method.blocks.size
+    if any(length > most for length, most in zip(shape, size, strict=True)):
+        raise InputError(
+            f"merge.method: {method.merge.method} needs all voxels at once, but the volume has "
+            f"{shape} of them and a block {size}; raise blocks.size to the volume's (about 50 "
+            "bytes of memory a voxel), or take hierarchical, multicut or mutex_graph"
+        )
+    values = affinities.read(tuple(slice(0, length) for length in shape))
     if isinstance(method.merge, Mutex):
-        labels, tables = mutex.sweep(affinities, offsets, method.merge, method.thresholds)
-        LOG.info("mutex watershed: %d pieces in %s voxels", labels.max(), labels.shape)
-        segmentation.write_fragments(file, [int(labels.max())])
-        segmentation.write_tables(file, method.thresholds, tables)
-        return labels
-    if isinstance(method.fragments, Components):
-        labels = fragments.components(affinities, method.fragments)
+        found, tables = mutex.sweep(values, affinities.offsets, method.merge, method.thresholds)
+        segmentation.write_tables(out, method.thresholds, tables)
     else:
-        assert method.fragments is not None, "the settings see to it"
-        labels = fragments.watershed(affinities, method.fragments, voxel_size)
-    LOG.info("%s: %d fragments in %s voxels", method.fragments.method, labels.max(), labels.shape)
-    segmentation.write_fragments(file, [int(labels.max())])
-    if isinstance(method.merge, Waterz):
-        merges, counts = merge.waterz(affinities, labels, method.merge.score, method.thresholds)
-        segmentation.write_merges(file, method.thresholds, merges, counts)
-    else:
-        tables = merge.multicut(affinities, labels, method.thresholds)
-        segmentation.write_tables(file, method.thresholds, tables)
-    return labels
+        assert isinstance(method.merge, Waterz) and method.fragments is not None
+        found = make(values[:3], method.fragments, volume.voxel_size(affinities.data)).numbered()
+        merges, counts = merge.waterz(values, found.labels, method.merge.score, method.thresholds)
+        segmentation.write_merges(out, method.thresholds, merges, counts)
+    ids = (found.begin + 1).astype(np.uint64)
+    LOG.info("%s: %d fragments in %s voxels", method.merge.method, len(ids) - 1, shape)
+    segmentation.write_fragments(out, ids[1:])
+    return ids[found.labels]
 
 
-def needed(data: h5py.Dataset, method: Method) -> dict[int, Offset]:
-    """The channels that a method reads, with their offsets: the nearest three come first.
+def run_fragments(input: Path, output: Path, settings: str, shard: int, shards: int) -> None:
+    """Fragments of the blocks of job number ``shard`` (from 0) of ``shards``.
 
-    Raises:
-        InputError: the attribute ``offsets`` is missing or does not fit, or an edge is missing.
+    Args:
+        input: affinities of the volume.
+        output: a piece with fragments of the job's box.
+        settings: JSON of :class:`fgnet.settings.agglomerate.FragmentStep`.
     """
-    where = f"{data.file.filename}: {volume.AFFINITIES}"
-    offsets = np.asarray(data.attrs.get("offsets", ()))
-    if offsets.shape != (data.shape[0], 3):
-        raise InputError(
-            f"{where}: attribute 'offsets' has shape {offsets.shape}, needs {(data.shape[0], 3)}, "
-            "one (z, y, x) a channel; infer again"
-        )
-    have = [(int(z), int(y), int(x)) for z, y, x in offsets]
-    missing = [offset for offset in NEAREST if offset not in have]
-    if missing:
-        raise InputError(
-            f"{where}: has no channel for the offsets {missing}, only {have}; "
-            "train the model with the nearest three"
-        )
-    channels = {have.index(offset): offset for offset in NEAREST}
-    if isinstance(method.merge, Mutex):
-        far = {
-            channel: offset
-            for channel, offset in enumerate(have)
-            if max(map(abs, offset)) >= method.merge.shortest
-        }
-        if not far:
-            raise InputError(
-                f"{where}: has no offset of {method.merge.shortest} voxels or more, which the "
-                f"mutex watershed needs, only {have}; train the model with long-range offsets "
-                "or take another merge.method"
-            )
-        channels |= far
-    return channels
+    step = FragmentStep.from_json(settings)
+    with volume.opened(input) as file:
+        affinities = source.opened(file, None)
+        job = Job.make(affinities.shape, step.blocks, shard, shards)
+        with volume.create(output, "agglomerate", step.model_dump(mode="json"), [input]) as out:
+            joined.mark(out, job.bounds, job.shape)
+            ids = _add(out, tuple(b - a for a, b in job.bounds), affinities, job.bounds)
+            size = volume.voxel_size(affinities.data)
+            known = blockwise.fill(affinities, ids, job, step, size)
+            segmentation.write_fragments(out, known)
 
 
-def read(data: h5py.Dataset, channels: Sequence[int]) -> Affinities:
-    """Channels of affinities as float32 in [0, 1]."""
-    affinities = np.empty((len(channels), *data.shape[1:]), np.float32)
-    for target, channel in zip(affinities, channels, strict=True):
-        target[:] = data[channel]
-    if data.dtype.kind == "u":
-        affinities /= np.float32(np.iinfo(data.dtype).max)
-    elif not np.isfinite(affinities).all() or affinities.min() < 0 or affinities.max() > 1:
-        raise InputError(
-            f"{data.file.filename}: {volume.AFFINITIES}: values from {affinities.min()} to "
-            f"{affinities.max()}, needs floats from 0 to 1; infer again"
-        )
-    return affinities
+def run_index(first: Path, output: Path) -> None:
+    """One file over the fragments of all jobs, which knows the ids of all."""
+    paths = joined.beside(first)
+    with volume.create(output, "agglomerate", {}, []) as out:
+        joined.join(out, output, paths)
+        known = [np.empty(0, np.uint64)]
+        for path in paths:
+            with volume.opened(path) as piece:
+                known.append(segmentation.fragments(piece))
+        segmentation.write_fragments(out, np.unique(np.concatenate(known)))
+
+
+def run_graph(
+    input: Path, index: Path, output: Path, settings: str, shard: int, shards: int
+) -> None:
+    """The part of the region graph that the blocks of a job own.
+
+    Args:
+        input: affinities of the volume.
+        index: its fragments, from :func:`run_index`.
+        output: edges, see :mod:`fgnet.agglomerate.graphs`.
+        settings: JSON of :class:`fgnet.settings.agglomerate.GraphStep`.
+    """
+    step = GraphStep.from_json(settings)
+    with volume.opened(input) as file, volume.opened(index) as found:
+        affinities = source.opened(file, step.shortest)
+        job = Job.make(affinities.shape, step.blocks, shard, shards)
+        ids = volume.dataset(found, volume.FRAGMENTS, kind="u")
+        known = segmentation.fragments(found)
+        contacts = blockwise.collect(affinities, ids, known, job, step)
+        record = step.model_dump(mode="json")
+        with volume.create(output, "agglomerate", record, [input, index]) as out:
+            graphs.write(out, contacts)
+
+
+def run_merge(fragments: Path, graph: Path, index: Path, output: Path, settings: str) -> None:
+    """Merge the fragments of a volume along the region graph of all jobs.
+
+    Args:
+        fragments: the first piece from :func:`run_fragments`.
+        graph: the first from :func:`run_graph`.
+        index: from :func:`run_index`.
+        output: a segmentation, see :mod:`fgnet.segmentation`.
+        settings: JSON of :class:`fgnet.settings.agglomerate.Method`.
+    """
+    method = Method.from_json(settings)
+    contacts = graphs.total(joined.beside(graph))
+    with volume.create(output, "agglomerate", method.model_dump(mode="json"), [index]) as out:
+        joined.join(out, output, joined.beside(fragments))
+        with volume.opened(index) as found:
+            known = segmentation.fragments(found)
+        finish(out, known, contacts, method)
+
+
+def shortest(method: Method) -> int | None:
+    """The length in voxels from which on a method reads long-range affinities."""
+    return method.merge.shortest if isinstance(method.merge, Mutex | MutexGraph) else None
+
+
+def _add(
+    out: h5py.File,
+    shape: tuple[int, ...],
+    affinities: Affinities,
+    bounds: Bounds = (),
+) -> h5py.Dataset:
+    """The dataset of fragments of a volume, or of a box of it."""
+    size, offset = volume.voxel_size(affinities.data), volume.offset(affinities.data)
+    first = [start for start, _ in bounds] or [0, 0, 0]
+    start = [o + n * nm for o, n, nm in zip(offset, first, size, strict=True)]
+    return volume.add(out, volume.FRAGMENTS, shape, np.uint64, size, start)

@@ -37,9 +37,11 @@ def run(segmentation_file: Path, labels_file: Path, output: Path) -> None:
                 "nothing to score against; give this volume labels or the split 'predict'"
             )
         ids, components = [], []
-        numbers = segmentation.numbering(segmented)
+        known = segmentation.fragments(segmented)
         against_ids, against_components = (
-            replace(counted, segments=numbers(counted.segments).astype(np.uint64))
+            replace(
+                counted, segments=segmentation.numbered(counted.segments, known).astype(np.uint64)
+            )
             for counted in (overlaps.ids, overlaps.components)
         )
         for threshold in progress.track(segmentation.thresholds(segmented), "thresholds"):

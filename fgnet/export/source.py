@@ -132,9 +132,9 @@ def _nearest(data: h5py.Dataset) -> Callable[[Slices], Array]:
 
 def _merged(data: h5py.Dataset, threshold: float) -> Callable[[Slices], Array]:
     """Segments: the fragments through the table of what they are at the threshold."""
-    numbers = segmentation.numbering(data.file)
+    ids = segmentation.fragments(data.file)
     table = segmentation.table(data.file, threshold)
-    return lambda box: np.asarray(table[numbers(data[box])])[None]
+    return lambda box: np.asarray(table[segmentation.numbered(data[box], ids)])[None]
 
 
 def _shifted(

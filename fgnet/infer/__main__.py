@@ -2,7 +2,7 @@
 
     python -m fgnet.infer shard --checkpoint checkpoint.pt --volume v.h5 --shard 0 --shards 1 \\
         --settings '{}' --output 0-of-1.h5
-    python -m fgnet.infer join --pieces 0-of-1.h5 --output affinities.h5
+    python -m fgnet.infer join --first 0-of-1.h5 --output affinities.h5
 
 A volume is cut into shards, each computed by itself; join makes one file of them without a copy.
 """
@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 import torch
 
-from fgnet import blocks, checkpoint, command, device, pieces, volume
+from fgnet import blocks, checkpoint, command, device, joined, volume
 from fgnet.checkpoint import Checkpoint
 from fgnet.errors import InputError
 from fgnet.infer.stream import Image, Plan, Slices, stream
@@ -61,7 +61,7 @@ def run_shard(
         predictor = Predictor(model, chosen)
         inputs = [checkpoint_path, path]
         with volume.create(output, "infer", chosen.model_dump(mode="json"), inputs) as result:
-            pieces.mark(result, inner, shape)
+            joined.mark(result, inner, shape)
             channels = len(model.offsets)
             maps = {}
             for name in predictor.maps:
@@ -122,10 +122,10 @@ def check(raw: h5py.Dataset, model: Checkpoint, settings: Infer) -> None:
         )
 
 
-def run_join(paths: list[Path], output: Path) -> None:
+def run_join(first: Path, output: Path) -> None:
     """One file over all pieces: a virtual dataset, with the checksum of each piece."""
-    with volume.create(output, "infer", {}, paths) as result:
-        pieces.join(result, output, paths)
+    with volume.create(output, "infer", {}, []) as result:
+        joined.join(result, output, joined.beside(first))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -142,7 +142,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     shard.add_argument("--output", type=Path, required=True)
     shard.add_argument("--threads", type=int, default=2, help="threads of torch")
     join = steps["join"]
-    join.add_argument("--pieces", dest="paths", type=Path, nargs="+", required=True)
+    join.add_argument("--first", type=Path, required=True, help="of the pieces: 0-of-N.h5")
     join.add_argument("--output", type=Path, required=True)
     return command.main(parser, command.run_step, argv)
 

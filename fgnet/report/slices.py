@@ -88,8 +88,8 @@ def show(
         voxel_size = volume.voxel_size(fragments)
         planes = views(fragments.shape, voxel_size, longest)[: 1 + across]
         grey = _sections(volume.dataset(source, volume.RAW), fragments, planes)
-        numbers = segmentation.numbering(segmented)
-        pieces = [numbers(plane.read(fragments)) for plane in planes]
+        known = segmentation.fragments(segmented)
+        pieces = [segmentation.numbered(plane.read(fragments), known) for plane in planes]
         panels: dict[str, list[Array]] = {"Raw": grey}
         for title, name in (
             ("Affinities", volume.AFFINITIES),

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from fgnet.settings.base import Name, Section
 
 Positive = Annotated[int, Field(gt=0)]
+Natural = Annotated[int, Field(ge=0)]
 Threshold = Annotated[float, Field(ge=0, le=1)]
 
 # what the waterz wheel carries compiled; another function would need a compiler at run time
@@ -68,17 +69,37 @@ class Watershed(Section):
     smallest: Positive = Field(
         1, description="Fragments of fewer voxels are dissolved into those around them."
     )
+    epsilon: float = Field(
+        0,
+        ge=0,
+        lt=1,
+        description="Fragments whose score (1 minus their mean affinity) is below this are one "
+        "from the start, which makes the region graph smaller; 0 leaves them apart.",
+    )
 
 
-class Waterz(Section):
-    """Hierarchical agglomeration by a statistic of the affinities between two segments."""
+class Hierarchical(Section):
+    """Hierarchical agglomeration of the region graph, of a volume of any size."""
 
-    method: Literal["waterz"] = Field("waterz", description="Merge the best pair first, again.")
+    method: Literal["hierarchical"] = Field(
+        "hierarchical", description="Merge the best pair first, again."
+    )
     score: Score = Field(
         "mean",
         description="1 minus this statistic of the nearest affinities between two segments is "
         "their score; pairs whose score is below a threshold merge.",
     )
+
+
+class Waterz(Section):
+    """The same by the waterz library, on voxels: for volumes that fit one block."""
+
+    method: Literal["waterz"] = Field(
+        "waterz",
+        description="As hierarchical, by funkey/waterz with its queue of 256 bins, which orders "
+        "near ties differently.",
+    )
+    score: Score = Field("mean", description="As for hierarchical.")
 
 
 class Multicut(Section):
@@ -91,8 +112,24 @@ class Multicut(Section):
     )
 
 
+class MutexGraph(Section):
+    """The mutex watershed on the region graph, of a volume of any size."""
+
+    method: Literal["mutex_graph"] = Field(
+        "mutex_graph",
+        description="Fragments attract each other by the mean of the nearest affinities between "
+        "them plus the threshold - 0.5, and repel by 1 minus the mean of those at longer range.",
+    )
+    shortest: Annotated[int, Field(ge=2)] = Field(
+        2, description="Leave out repulsive edges shorter than this many voxels."
+    )
+
+
 class Mutex(Section):
-    """The mutex watershed on voxels: nearest affinities attract, long-range ones repel."""
+    """The mutex watershed on voxels, for volumes that fit one block.
+
+    Nearest affinities attract, long-range ones repel.
+    """
 
     method: Literal["mutex"] = Field(
         "mutex",
@@ -107,6 +144,34 @@ class Mutex(Section):
     )
 
 
+class Blocks(Section):
+    """The blocks that a volume is worked on in; memory is bounded by one of them."""
+
+    size: tuple[Positive, Positive, Positive] = Field(
+        (128, 512, 512), description="Voxels (z, y, x) of a block; about 50 bytes each are needed."
+    )
+    halo: tuple[Natural, Natural, Natural] = Field(
+        (32, 32, 32),
+        description="Voxels (z, y, x) around a block that its fragments are made with and cut "
+        "off again; fragments by section need none along z.",
+    )
+
+
+class FragmentStep(Section):
+    """What the fragments of a volume depend on."""
+
+    fragments: Annotated[Components | Watershed, Field(discriminator="method")]
+    blocks: Blocks
+
+
+class GraphStep(Section):
+    """What the region graph of given fragments depends on, besides them."""
+
+    blocks: Blocks
+    histograms: bool
+    shortest: int | None
+
+
 class Method(Section):
     """One named way from affinities to neurons."""
 
@@ -114,9 +179,15 @@ class Method(Section):
         Watershed(),  # type: ignore[call-arg]
         description="How voxels become fragments; null for `mutex`, which makes its own.",
     )
-    merge: Annotated[Waterz | Multicut | Mutex, Field(discriminator="method")] = Field(
-        Waterz(),  # type: ignore[call-arg]
+    merge: Annotated[
+        Hierarchical | Waterz | Multicut | MutexGraph | Mutex, Field(discriminator="method")
+    ] = Field(
+        Hierarchical(),  # type: ignore[call-arg]
         description="How fragments become neurons.",
+    )
+    blocks: Blocks = Field(
+        Blocks(),  # type: ignore[call-arg]
+        description="The blocks that the volume is worked on in.",
     )
     thresholds: tuple[Threshold, ...] = Field(
         MANY,
@@ -144,12 +215,36 @@ class Method(Section):
             raise ValueError("thresholds must ascend, each given once, at least one")
         return self
 
+    @property
+    def whole(self) -> bool:
+        """Whether the method needs all voxels of a volume at once."""
+        return isinstance(self.merge, Waterz | Mutex)
+
+    def fragment_step(self) -> FragmentStep:
+        """What the fragments depend on; of a method that makes them blockwise."""
+        assert self.fragments is not None, "only a whole method has none"
+        return FragmentStep(fragments=self.fragments, blocks=self.blocks)
+
+    def graph_step(self) -> GraphStep:
+        """What the region graph depends on."""
+        merge = self.merge
+        return GraphStep(
+            blocks=self.blocks,
+            histograms=isinstance(merge, Hierarchical) and merge.score != "mean",
+            shortest=merge.shortest if isinstance(merge, MutexGraph) else None,
+        )
+
 
 class Agglomerate(Section):
     """The agglomerations that every model's affinities go through."""
 
+    shards: Positive = Field(
+        1,
+        description="Number of jobs among which a volume's blocks are divided; the result is the "
+        "same for any. Methods that fit one block take one job.",
+    )
     methods: dict[Name, Method] = Field(
-        {"waterz": Method()},  # type: ignore[call-arg]
+        {"mean": Method()},  # type: ignore[call-arg]
         min_length=1,
         description="Named agglomerations; each gives a segmentation of its own.",
     )

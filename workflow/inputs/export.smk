@@ -1,4 +1,6 @@
 # Which layers are exported, and the files that they are made of.
+from types import SimpleNamespace
+
 from fgnet.settings.export import SUFFIX
 
 
@@ -48,12 +50,13 @@ def export_input(wildcards):
 
 
 def export_pieces(wildcards):
-    """The pieces of affinities, which their file only names."""
-    if wildcards.layer != "affinities":
-        return []
-    volume, model = wildcards.place.split("/")
-    n = CONFIG.infer.shards
-    return [f"results/infer/{model}/{volume}/{k}-of-{n}.h5" for k in range(n)]
+    """The pieces of affinities or fragments, which their file only names."""
+    names = dict(zip(("volume", "model", "agglomeration"), wildcards.place.split("/")))
+    if wildcards.layer == "affinities":
+        return pieces(SimpleNamespace(**names))
+    if wildcards.layer == "segmentation":
+        return fragment_pieces(SimpleNamespace(**names))
+    return []
 
 
 def export_threshold(wildcards):

@@ -1,3 +1,4 @@
+# Methods that need all voxels at once, and all methods while one job does: a job per volume.
 rule agglomerate:
     input:
         affinities="results/infer/{model}/{volume}.h5",
@@ -8,14 +9,121 @@ rule agglomerate:
         "results/logs/agglomerate/{model}/{agglomeration}/{volume}.log",
     benchmark:
         "results/benchmarks/agglomerate/{model}/{agglomeration}/{volume}.tsv"
+    wildcard_constraints:
+        agglomeration=names(set(CONFIG.agglomerate.methods) - set(SCATTERED)),
     conda:
         "../../envs/agglomerate.yaml"
     resources:
-        mem_mb=16000,
-        runtime=240,
+        mem_mb=8000,
+        runtime=480,
     params:
         settings=agglomerate_settings,
         code=fingerprint("agglomerate"),
     shell:
-        "python -m fgnet.agglomerate --input {input.affinities:q}"
+        "python -m fgnet.agglomerate volume --input {input.affinities:q}"
+        " --output {output.segmentation:q} --settings {params.settings:q} &> {log:q}"
+
+
+# The others by several jobs. A job reads what it needs of its neighbours through the one file over
+# their pieces, which keeps their checksums; were all pieces its inputs, a plan of n jobs would
+# have n * n of them.
+rule agglomerate_fragments:
+    input:
+        affinities="results/infer/{model}/{volume}.h5",
+    output:
+        fragments="results/agglomerate/{model}/{agglomeration}/{volume}/fragments/{shard}-of-{shards}.h5",
+    log:
+        "results/logs/agglomerate/{model}/{agglomeration}/{volume}/fragments/{shard}-of-{shards}.log",
+    benchmark:
+        "results/benchmarks/agglomerate/{model}/{agglomeration}/{volume}/fragments/{shard}-of-{shards}.tsv"
+    wildcard_constraints:
+        agglomeration=names(SCATTERED),
+    conda:
+        "../../envs/agglomerate.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        settings=fragment_settings,
+        code=fingerprint("agglomerate"),
+    shell:
+        "python -m fgnet.agglomerate fragments --input {input.affinities:q}"
+        " --shard {wildcards.shard} --shards {wildcards.shards}"
+        " --output {output.fragments:q} --settings {params.settings:q} &> {log:q}"
+
+
+rule agglomerate_index:
+    input:
+        fragments=fragment_pieces,
+    output:
+        index="results/agglomerate/{model}/{agglomeration}/{volume}/fragments.h5",
+    log:
+        "results/logs/agglomerate/{model}/{agglomeration}/{volume}/fragments.log",
+    benchmark:
+        "results/benchmarks/agglomerate/{model}/{agglomeration}/{volume}/fragments.tsv"
+    wildcard_constraints:
+        agglomeration=names(SCATTERED),
+    conda:
+        "../../envs/agglomerate.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        code=fingerprint("agglomerate"),
+    shell:
+        "python -m fgnet.agglomerate index --first {input.fragments[0]:q}"
+        " --output {output.index:q} &> {log:q}"
+
+
+rule agglomerate_graph:
+    input:
+        affinities="results/infer/{model}/{volume}.h5",
+        index="results/agglomerate/{model}/{agglomeration}/{volume}/fragments.h5",
+    output:
+        graph="results/agglomerate/{model}/{agglomeration}/{volume}/graph/{shard}-of-{shards}.h5",
+    log:
+        "results/logs/agglomerate/{model}/{agglomeration}/{volume}/graph/{shard}-of-{shards}.log",
+    benchmark:
+        "results/benchmarks/agglomerate/{model}/{agglomeration}/{volume}/graph/{shard}-of-{shards}.tsv"
+    wildcard_constraints:
+        agglomeration=names(SCATTERED),
+    conda:
+        "../../envs/agglomerate.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        settings=graph_settings,
+        code=fingerprint("agglomerate"),
+    shell:
+        "python -m fgnet.agglomerate graph --input {input.affinities:q}"
+        " --index {input.index:q} --shard {wildcards.shard} --shards {wildcards.shards}"
+        " --output {output.graph:q} --settings {params.settings:q} &> {log:q}"
+
+
+rule agglomerate_merge:
+    input:
+        affinities=pieces,
+        fragments=fragment_pieces,
+        index="results/agglomerate/{model}/{agglomeration}/{volume}/fragments.h5",
+        graphs=graph_pieces,
+    output:
+        segmentation="results/agglomerate/{model}/{agglomeration}/{volume}.h5",
+    log:
+        "results/logs/agglomerate/{model}/{agglomeration}/{volume}.log",
+    benchmark:
+        "results/benchmarks/agglomerate/{model}/{agglomeration}/{volume}.tsv"
+    wildcard_constraints:
+        agglomeration=names(SCATTERED),
+    conda:
+        "../../envs/agglomerate.yaml"
+    resources:
+        mem_mb=16000,
+        runtime=480,
+    params:
+        settings=agglomerate_settings,
+        code=fingerprint("agglomerate"),
+    shell:
+        "python -m fgnet.agglomerate merge --fragments {input.fragments[0]:q}"
+        " --index {input.index:q} --graph {input.graphs[0]:q}"
         " --output {output.segmentation:q} --settings {params.settings:q} &> {log:q}"

@@ -21,6 +21,13 @@ try:
 except InputError as error:
     raise WorkflowError(f"config: {error}")
 
+# The agglomerations whose fragments and region graph are made by several jobs.
+SCATTERED = [
+    name
+    for name, method in CONFIG.agglomerate.methods.items()
+    if CONFIG.agglomerate.shards > 1 and not method.whole
+]
+
 # Rules without a conda environment run in this Python; an activated one stands before it.
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
@@ -31,7 +38,7 @@ shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(ROOT))}; ")
 
 def names(section):
     """The pattern that matches the names in a section and no other."""
-    return "|".join(map(re.escape, section))
+    return "|".join(map(re.escape, sorted(section))) or "(?!)"
 
 
 def notebook(name):
@@ -104,14 +111,42 @@ def infer_settings(wildcards):
     return CONFIG.infer.canonical()
 
 
-def pieces(wildcards):
-    n = CONFIG.infer.shards
-    folder = f"results/infer/{wildcards.model}/{wildcards.volume}"
+def shards(folder, n):
+    """The files of n jobs that a folder holds."""
     return [f"{folder}/{k}-of-{n}.h5" for k in range(n)]
+
+
+def pieces(wildcards):
+    """The pieces that the affinities of a volume are made of."""
+    folder = f"results/infer/{wildcards.model}/{wildcards.volume}"
+    return shards(folder, CONFIG.infer.shards)
 
 
 def agglomerate_settings(wildcards):
     return CONFIG.agglomerate.methods[wildcards.agglomeration].canonical()
+
+
+def fragment_settings(wildcards):
+    method = CONFIG.agglomerate.methods[wildcards.agglomeration]
+    return method.fragment_step().canonical()
+
+
+def graph_settings(wildcards):
+    return CONFIG.agglomerate.methods[wildcards.agglomeration].graph_step().canonical()
+
+
+def fragment_pieces(wildcards):
+    """The pieces that the fragments of a volume are made of, if several jobs made them."""
+    w = wildcards
+    folder = f"results/agglomerate/{w.model}/{w.agglomeration}/{w.volume}/fragments"
+    scattered = w.agglomeration in SCATTERED
+    return shards(folder, CONFIG.agglomerate.shards) if scattered else []
+
+
+def graph_pieces(wildcards):
+    w = wildcards
+    folder = f"results/agglomerate/{w.model}/{w.agglomeration}/{w.volume}/graph"
+    return shards(folder, CONFIG.agglomerate.shards)
 
 
 def validation_scores(wildcards):

@@ -1,6 +1,7 @@
 rule evaluate:
     input:
         segmentation="results/agglomerate/{model}/{agglomeration}/{volume}.h5",
+        fragments=fragment_pieces,
         labels=whole_volume,
     output:
         scores="results/evaluate/{model}/{agglomeration}/{volume}.json",

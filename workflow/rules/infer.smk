@@ -43,5 +43,5 @@ rule infer:
     params:
         code=fingerprint("infer"),
     shell:
-        "python -m fgnet.infer join --pieces {input.pieces:q} --output {output.affinities:q}"
+        "python -m fgnet.infer join --first {input.pieces[0]:q} --output {output.affinities:q}"
         " &> {log:q}"

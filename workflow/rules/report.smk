@@ -62,6 +62,7 @@ rule report_segment:
         affinities="results/infer/{model}/{volume}.h5",
         pieces=pieces,
         segmentation="results/agglomerate/{model}/{agglomeration}/{volume}.h5",
+        fragments=fragment_pieces,
         threshold="results/evaluate/{model}/{agglomeration}.threshold.json",
         notebook=notebook("segment"),
     output:

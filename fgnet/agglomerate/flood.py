@@ -1,0 +1,176 @@
+"""Flooding in compiled loops: heights, seeds that grow over them, and over edges.
+
+Affinities are (3, z, y, x) uint8, 255 is 1, of the offsets (-1,0,0), (0,-1,0), (0,0,-1). Arrays
+called padded have one voxel more on every side, so that the loops need not ask where they are.
+"""
+
+import heapq
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Bytes = npt.NDArray[np.uint8]
+Heights = npt.NDArray[np.uint16]
+Labels = npt.NDArray[np.int32]
+
+LEVELS = 1024
+OUTSIDE = -1
+UNSEEN = -2
+BITS = 8
+CHUNK = 1 << BITS
+
+
+@njit(cache=True, nogil=True)
+def around(affinities: Bytes) -> tuple[Heights, Bytes]:
+    """Height and lowest affinity of every voxel, from the edges that meet in it on all its sides.
+
+    Edges that leave the volume do not count; a voxel without any has height 0 and affinity 255.
+
+    Returns:
+        padded heights, 0 where the mean affinity is 1 and LEVELS - 1 where it is 0; and the lowest
+        affinity (z, y, x) uint8.
+    """
+    _, depth, height, width = affinities.shape
+    heights = np.zeros((depth + 2, height + 2, width + 2), np.uint16)
+    lowest = np.empty((depth, height, width), np.uint8)
+    for z in range(depth):
+        for y in range(height):
+            for x in range(width):
+                total, count, least = 0, 0, 255
+                for side in range(2):
+                    if z + side > 0 and z + side < depth:
+                        value = int(affinities[0, z + side, y, x])
+                        total, count, least = total + value, count + 1, min(least, value)
+                    if y + side > 0 and y + side < height:
+                        value = int(affinities[1, z, y + side, x])
+                        total, count, least = total + value, count + 1, min(least, value)
+                    if x + side > 0 and x + side < width:
+                        value = int(affinities[2, z, y, x + side])
+                        total, count, least = total + value, count + 1, min(least, value)
+                lowest[z, y, x] = least
+                if count:
+                    full = 255 * count
+                    heights[z + 1, y + 1, x + 1] = (full - total) * (LEVELS - 1) // full
+    return heights, lowest
+
+
+@njit(cache=True, nogil=True)
+def padded(labels: Labels) -> Labels:
+    """Labels with a border of OUTSIDE."""
+    depth, height, width = labels.shape
+    out = np.full((depth + 2, height + 2, width + 2), OUTSIDE, np.int32)
+    out[1:-1, 1:-1, 1:-1] = labels
+    return out
+
+
+@njit(cache=True, nogil=True)
+def flood(heights: Heights, labels: Labels) -> None:
+    """Grow labels over voxels of label 0, the lowest first (Meyer's flooding), in place.
+
+    Voxels of one height are taken in the order in which they were reached, so the result is the
+    same on every machine. The queue of each height is a chain of chunks, written and read in a
+    row; it stands in this loop because calls would cost as much as all the rest.
+
+    Args:
+        heights: padded, below LEVELS.
+        labels: padded; seeds are positive.
+    """
+    row, section = labels.shape[2], labels.shape[1] * labels.shape[2]
+    steps = np.array([-1, 1, -row, row, -section, section])
+    height, label = heights.ravel(), labels.ravel()
+    seeds = np.flatnonzero(label > 0)
+    seeds = seeds[np.argsort(height[seeds], kind="mergesort")]
+    # a voxel not yet reached shows its height, so that one look at memory tells all of it
+    for voxel in range(label.size):
+        if label[voxel] == 0:
+            label[voxel] = UNSEEN - np.int32(height[voxel])
+    chunks = label.size // CHUNK + 2 * LEVELS + 2
+    pool, following = np.empty(chunks * CHUNK, np.int32), np.empty(chunks, np.int32)
+    free, left = np.arange(chunks).astype(np.int32), chunks
+    # where a queue begins and ends in the pool; an empty one begins nowhere
+    first, last = np.full(LEVELS, -1, np.int32), np.zeros(LEVELS, np.int32)
+    level = taken = 0
+    while level < LEVELS:
+        if taken < seeds.size and height[seeds[taken]] <= level:
+            voxel = int(seeds[taken])
+            taken += 1
+        elif first[level] >= 0:
+            start = first[level]
+            voxel = int(pool[start])
+            start += 1
+            if start == last[level] or start & (CHUNK - 1) == 0:
+                done = (start - 1) >> BITS
+                free[left] = done
+                left += 1
+                start = -1 if start == last[level] else following[done] << BITS
+            first[level] = start
+        else:
+            level += 1
+            continue
+        mine = label[voxel]
+        for step in steps:
+            beside = voxel + step
+            seen = label[beside]
+            if seen > UNSEEN:
+                continue
+            label[beside] = mine
+            to = max(level, UNSEEN - seen)
+            end = last[to]
+            if first[to] < 0 or end & (CHUNK - 1) == 0:
+                left -= 1
+                fresh = free[left]
+                if first[to] < 0:
+                    first[to] = fresh << BITS
+                else:
+                    following[(end - 1) >> BITS] = fresh
+                end = fresh << BITS
+            pool[end] = beside
+            last[to] = end + 1
+    # what no seed could reach
+    for voxel in range(label.size):
+        if label[voxel] <= UNSEEN:
+            label[voxel] = 0
+
+
+@njit(cache=True, nogil=True)
+def flood_edges(affinities: Bytes, labels: Labels) -> None:
+    """Grow labels over voxels of label 0 along the edge of highest affinity first, in place.
+
+    Args:
+        labels: padded; seeds are positive.
+    """
+    row, section = labels.shape[2], labels.shape[1] * labels.shape[2]
+    steps = np.array([-section, section, -row, row, -1, 1])
+    label = labels.ravel()
+    # 255 - affinity, when it was noted, the voxel, and the label that would grow into it
+    notes: Any = [(0, 0, 0, np.int32(0)) for _ in range(0)]
+    noted = 0
+    for empty in np.flatnonzero(label == 0):
+        voxel = int(empty)
+        for side in range(6):
+            beside = int(voxel + steps[side])
+            if label[beside] > 0:
+                lies = 255 - between(affinities, labels, voxel, beside, side // 2)
+                heapq.heappush(notes, (lies, noted, voxel, label[beside]))
+                noted += 1
+    while len(notes):
+        _, _, voxel, mine = heapq.heappop(notes)
+        if label[voxel] != 0:
+            continue
+        label[voxel] = mine
+        for side in range(6):
+            beside = int(voxel + steps[side])
+            if label[beside] == 0:
+                lies = 255 - between(affinities, labels, voxel, beside, side // 2)
+                heapq.heappush(notes, (lies, noted, beside, mine))
+                noted += 1
+
+
+@njit(cache=True, nogil=True)
+def between(affinities, labels, one, other, axis):  # type: ignore[no-untyped-def]
+    """Affinity of two neighbouring voxels, given by their places in the padded labels."""
+    z, rest = divmod(max(one, other), labels.shape[1] * labels.shape[2])
+    y, x = divmod(rest, labels.shape[2])
+    return int(affinities[axis, z - 1, y - 1, x - 1])
