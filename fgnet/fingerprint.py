@@ -8,6 +8,7 @@ import ast
 import hashlib
 import io
 import tokenize
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -52,13 +53,7 @@ def locate(module: str, package: Path) -> Path | None:
 
 def imports(path: Path, module: str, package: str) -> list[str]:
     """Modules of the package that a file may import, the packages around them included."""
-    found: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            # "from fgnet.x import y": y may be a module or a name of x
-            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    found = imported(path.read_text(encoding="utf-8"))
     inside = [name for name in found if name.split(".")[0] == package]
     return [
         ".".join(parts[:length])
@@ -68,6 +63,21 @@ def imports(path: Path, module: str, package: str) -> list[str]:
     ]
 
 
+# Stages share most of their files, and every job of a cluster asks for every stage.
+@cache
+def imported(source: str) -> tuple[str, ...]:
+    """The names that a source imports."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # "from fgnet.x import y": y may be a module or a name of x
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(found)
+
+
+@cache
 def bare(source: str) -> str:
     """The source's tokens in a row, without comments, blank lines and docstrings.
 
