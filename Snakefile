@@ -12,6 +12,11 @@ if "volumes" not in config and "datasets" not in config:
 include: "workflow/rules/common.smk"
 
 
+# profiles/default counts the GPUs of this machine; a cluster counts its own.
+resource_scopes:
+    gpu="local",
+
+
 # Results of another config, such as a model that it trained, are files like any other here.
 wildcard_constraints:
     volume=names(CONFIG.volumes),

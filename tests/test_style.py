@@ -35,13 +35,13 @@ def test_clean(command: list[str]) -> None:
 
 
 def test_environments_pin_what_the_requirements_pin() -> None:
-    texts = [(ROOT / f"requirements{name}.txt").read_text() for name in ("-skeletons", "")]
+    names = ("-test", "-skeletons", "")
+    texts = [(ROOT / f"requirements{name}.txt").read_text() for name in names]
     wanted = dict(pin for text in texts for pin in re.findall(r"^([\w-]+)==(\S+)", text, re.M))
     for path in [*ROOT.glob("envs/*.yaml"), ROOT / "environment.yml"]:
         pins = yaml.safe_load(path.read_text())["dependencies"][-1]["pip"]
         for name, version in (pin.split("==") for pin in pins):
-            if name != "snakemake-executor-plugin-slurm":
-                assert wanted[name] == version, f"{path.name}: {name}"
+            assert wanted[name] == version, f"{path.name}: {name}"
     sam2 = re.search(r"sam2==\S+", (ROOT / "Makefile").read_text())
     assert sam2 and sam2[0] in (ROOT / "envs/model.post-deploy.sh").read_text()
 

@@ -14,8 +14,8 @@ rule agglomerate:
     conda:
         "../../envs/agglomerate.yaml"
     resources:
-        mem_mb=8000,
-        runtime=480,
+        mem_mb=growing(8000),
+        runtime=growing(480),
     params:
         settings=agglomerate_settings,
         code=fingerprint("agglomerate"),
@@ -41,8 +41,8 @@ rule agglomerate_fragments:
     conda:
         "../../envs/agglomerate.yaml"
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         settings=fragment_settings,
         code=fingerprint("agglomerate"),
@@ -66,8 +66,8 @@ rule agglomerate_index:
     conda:
         "../../envs/agglomerate.yaml"
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         code=fingerprint("agglomerate"),
     shell:
@@ -90,8 +90,8 @@ rule agglomerate_graph:
     conda:
         "../../envs/agglomerate.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         settings=graph_settings,
         code=fingerprint("agglomerate"),
@@ -118,8 +118,8 @@ rule agglomerate_merge:
     conda:
         "../../envs/agglomerate.yaml"
     resources:
-        mem_mb=16000,
-        runtime=480,
+        mem_mb=growing(16000),
+        runtime=growing(480),
     params:
         settings=agglomerate_settings,
         code=fingerprint("agglomerate"),

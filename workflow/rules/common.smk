@@ -41,9 +41,19 @@ def names(section):
     return "|".join(map(re.escape, sorted(section))) or "(?!)"
 
 
+def growing(amount):
+    """A resource of a rule: this much, and as much again for each time that a job is retried,
+    as after a scheduler killed it for its memory or its time."""
+
+    def of_attempt(wildcards, attempt):
+        return amount * attempt
+
+    return of_attempt
+
+
 def notebook(name):
-    """Path of a notebook."""
-    return str(ROOT / "notebooks" / f"{name}.ipynb")
+    """A notebook, which lies beside the code also where a profile keeps results in a storage."""
+    return local(str(ROOT / "notebooks" / f"{name}.ipynb"))
 
 
 def normalized(*splits):

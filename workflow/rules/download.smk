@@ -10,8 +10,8 @@ rule download:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         settings=download_settings,
         code=fingerprint("download"),
@@ -31,8 +31,8 @@ rule download_sam2:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=growing(2000),
+        runtime=growing(240),
     params:
         settings=lambda wildcards: CONFIG.download.canonical(),
         code=fingerprint("download"),

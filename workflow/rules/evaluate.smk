@@ -12,8 +12,8 @@ rule evaluate:
     conda:
         "../../envs/agglomerate.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         code=fingerprint("evaluate"),
     shell:
@@ -30,11 +30,9 @@ rule evaluate_threshold:
         "results/logs/evaluate/{model}/{agglomeration}.threshold.log",
     benchmark:
         "results/benchmarks/evaluate/{model}/{agglomeration}.threshold.tsv"
+    localrule: True
     conda:
         "../../envs/agglomerate.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         settings=evaluate_settings,
         code=fingerprint("evaluate"),

@@ -14,8 +14,8 @@ rule export_folder:
     conda:
         "../../envs/export.yaml"
     resources:
-        mem_mb=8000,
-        runtime=480,
+        mem_mb=growing(8000),
+        runtime=growing(480),
     params:
         box=export_box,
         settings=export_settings,
@@ -42,8 +42,8 @@ rule export_file:
     conda:
         "../../envs/export.yaml"
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         box=export_box,
         code=fingerprint("export"),
@@ -68,8 +68,8 @@ rule export_skeletons:
         "../../envs/skeletons.yaml"
     threads: 4
     resources:
-        mem_mb=16000,
-        runtime=480,
+        mem_mb=growing(16000),
+        runtime=growing(480),
     params:
         settings=skeleton_settings,
         code=fingerprint("export"),
@@ -90,11 +90,9 @@ rule export_state:
         "results/logs/export/{volume}/neuroglancer.log",
     benchmark:
         "results/benchmarks/export/{volume}/neuroglancer.tsv"
+    localrule: True
     conda:
         "../../envs/export.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         parameters=state_parameters,
         code=fingerprint("export"),

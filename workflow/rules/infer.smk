@@ -13,8 +13,8 @@ rule infer_shard:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=16000,
-        runtime=720,
+        mem_mb=growing(16000),
+        runtime=growing(720),
     params:
         settings=infer_settings,
         box=box,
@@ -35,11 +35,9 @@ rule infer:
         "results/logs/infer/{model}/{volume}.log",
     benchmark:
         "results/benchmarks/infer/{model}/{volume}.tsv"
+    localrule: True
     conda:
         "../../envs/model.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=60,
     params:
         code=fingerprint("infer"),
     shell:

@@ -11,8 +11,8 @@ rule normalize:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         settings=normalize_settings,
         code=fingerprint("normalize"),

@@ -16,8 +16,8 @@ rule report_data:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         parameters=data_parameters,
         code=fingerprint("report"),
@@ -45,8 +45,8 @@ rule report_train:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         parameters=train_parameters,
         code=fingerprint("report"),
@@ -78,8 +78,8 @@ rule report_segment:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         parameters=segment_parameters,
         code=fingerprint("report"),
@@ -108,8 +108,8 @@ rule report_evaluate:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         parameters=evaluate_parameters,
         code=fingerprint("report"),
@@ -136,8 +136,8 @@ rule report_provenance:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         parameters=provenance_parameters,
         code=fingerprint("report"),
@@ -165,8 +165,8 @@ rule report:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         parameters=index_parameters,
         settings=report_settings,

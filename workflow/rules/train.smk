@@ -19,7 +19,7 @@ rule train:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=16000,
+        mem_mb=growing(16000),
         runtime=2880,
     params:
         settings=model_settings,
