@@ -46,6 +46,16 @@ def test_environments_pin_what_the_requirements_pin() -> None:
     assert sam2 and sam2[0] in (ROOT / "envs/model.post-deploy.sh").read_text()
 
 
+@pytest.mark.parametrize("name", ["slurm", "kubernetes"])
+def test_profiles_name_rules_that_exist(name: str) -> None:
+    """Snakemake says nothing of a group, or a rule to leave out, that has no rule."""
+    rules = {rule for path in ROOT.glob("workflow/rules/*.smk")
+             for rule in re.findall(r"^rule (\w+):", path.read_text(), re.M)}  # fmt: skip
+    profile = yaml.safe_load((ROOT / f"profiles/{name}/profile.yaml").read_text())
+    assert {*profile["groups"], *profile.get("omit-from", [])} <= rules
+    assert {*profile.get("group-components", [])} <= set(profile["groups"].values())
+
+
 IMPORTED_AS = {
     "PIL": "pillow", "bioimage_cpp": "bioimage-cpp", "cc3d": "connected-components-3d",
     "cloudvolume": "cloud-volume", "elf": "python-elf", "hydra": "hydra-core",
