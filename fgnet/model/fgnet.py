@@ -18,7 +18,12 @@ from fgnet.settings.network import FGNetNetwork, Sam2, Sam2DecoderNetwork
 
 
 class Features(nn.Module):
-    """SAM2's four maps, each reduced to the same few channels."""
+    """SAM2's four maps, each reduced to the same few channels.
+
+    Trunk and reducing convolution see each section alone, so that :meth:`encode` serves every crop
+    that a section lies in. What follows the convolution is normalised over the whole crop, by
+    :meth:`finish`.
+    """
 
     def __init__(self, settings: Sam2) -> None:
         super().__init__()
@@ -30,6 +35,16 @@ class Features(nn.Module):
     def forward(self, crop: Tensor) -> list[Tensor]:
         """(B, 1, D, H, W) -> four maps (B, channels, D, H/s, W/s), s = 4, 8, 16, 32."""
         return [reduce(m) for reduce, m in zip(self.reduce, self.encoder(crop), strict=True)]
+
+    def encode(self, sections: Tensor) -> list[Tensor]:
+        """What hangs on each section alone: (1, 1, n, H, W) -> four (1, channels, n, H/s, W/s)."""
+        maps = self.encoder(sections)
+        return [reduce[0](m) for reduce, m in zip(self.reduce, maps, strict=True)]  # type: ignore[index]
+
+    def finish(self, encoded: Sequence[Tensor]) -> list[Tensor]:
+        """The features from :meth:`encode`'s four maps, stacked to (B, channels, D, H/s, W/s)."""
+        pairs = zip(self.reduce, encoded, strict=True)
+        return [reduce[1:](m) for reduce, m in pairs]  # type: ignore[index]
 
 
 class FGNet(nn.Module):
@@ -57,8 +72,11 @@ class FGNet(nn.Module):
         self.fine = FineGrainedEncoder(settings.filters, settings.strides)
         self.refined = RefinedDecoder(settings.filters, outputs)
 
-    def forward(self, crop: Tensor) -> dict[str, Tensor]:
+    def forward(self, crop: Tensor, encoded: Sequence[Tensor] | None = None) -> dict[str, Tensor]:
         """Affinity logits of a crop (B, 1, D, H, W) in [0, 1]; H and W multiples of 32.
+
+        Args:
+            encoded: the crop's sections, where :meth:`Features.encode` has been through them.
 
         Returns:
             ``refined`` (A_r) and, with both decoders, ``coarse`` (A_s), each
@@ -67,7 +85,8 @@ class FGNet(nn.Module):
         found: dict[str, Tensor] = {}
         guides: list[Tensor] = []
         if self.sam2 is not None:
-            maps = self.sam2(crop)  # (B, width, D, H/s, W/s), s = 4, 8, 16, 32
+            # (B, width, D, H/s, W/s), s = 4, 8, 16, 32
+            maps = self.sam2(crop) if encoded is None else self.sam2.finish(encoded)
             guides = [maps[i] for i in self.guide_of]
             if self.coarse is not None:
                 found["coarse"] = self.coarse(maps, crop)  # (B, outputs, D, H, W)
@@ -83,9 +102,14 @@ class Sam2Decoder(nn.Module):
         self.sam2 = Features(settings.sam2)
         self.coarse = CoarseDecoder(settings.sam2.channels, len(STRIDES), outputs)
 
-    def forward(self, crop: Tensor) -> dict[str, Tensor]:
-        """Its only map of a crop (B, 1, D, H, W), as ``refined`` (B, outputs, D, H, W)."""
-        return {"refined": self.coarse(self.sam2(crop), crop)}
+    def forward(self, crop: Tensor, encoded: Sequence[Tensor] | None = None) -> dict[str, Tensor]:
+        """Its only map of a crop (B, 1, D, H, W), as ``refined`` (B, outputs, D, H, W).
+
+        Args:
+            encoded: the crop's sections, where :meth:`Features.encode` has been through them.
+        """
+        maps = self.sam2(crop) if encoded is None else self.sam2.finish(encoded)
+        return {"refined": self.coarse(maps, crop)}
 
 
 def nearest(stride: int, strides: Sequence[int]) -> int:
