@@ -10,7 +10,7 @@ A volume is cut into shards, each computed by itself; join makes one file of the
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import h5py
@@ -20,7 +20,9 @@ import torch
 from fgnet import blocks, checkpoint, command, device, joined, volume
 from fgnet.checkpoint import Checkpoint
 from fgnet.errors import InputError
-from fgnet.infer.stream import Image, Plan, Slices, stream
+from fgnet.infer.pipeline import run
+from fgnet.infer.predictor import Predictor
+from fgnet.infer.stream import Image, Plan
 from fgnet.settings.base import Box
 from fgnet.settings.infer import Infer
 
@@ -50,56 +52,44 @@ def run_shard(
         bounds = tuple((c.start + a, c.start + b) for c, (a, b) in zip(cut, inner, strict=True))
         # crops reach beyond the box where the image goes on: context is image, never labels
         plan = Plan.make(raw.shape, bounds, chosen.crop or model.crop, chosen.overlap)
-
-        def read(place: Slices) -> Image:
-            crop: Image = raw[place].astype(np.float32) / 255
-            return crop
-
         size = volume.voxel_size(raw)
         start = [first + b[0] * nm for first, b, nm in zip(
             volume.offset(raw), bounds, size, strict=True)]  # fmt: skip
-        predictor = Predictor(model, chosen)
+        names = wanted(model, chosen)
+        where = device.choose(chosen.device)
+        predictor = Predictor(model.model(), model.offsets, names, plan, chosen, where)
         inputs = [checkpoint_path, path]
         with volume.create(output, "infer", chosen.model_dump(mode="json"), inputs) as result:
             joined.mark(result, inner, shape)
             channels = len(model.offsets)
-            maps = {}
-            for name in predictor.maps:
-                maps[name] = volume.add(
+            maps = []
+            for name in names:
+                data = volume.add(
                     result, DATASET[name], (channels, *(b - a for a, b in bounds)),
                     chosen.dtype, size, start,
                 )  # fmt: skip
-                maps[name].attrs["offsets"] = np.array(model.offsets)
-            slabs = stream(plan, read, predictor, channels * len(maps), chosen.batch)
-            for z, slab in slabs:
-                rows = slice(z - bounds[0][0], z - bounds[0][0] + slab.shape[1])
-                for index, data in enumerate(maps.values()):
-                    part = slab[index * channels : (index + 1) * channels]
-                    data[:, rows] = np.rint(part * 255) if chosen.dtype == "uint8" else part
+                data.attrs["offsets"] = np.array(model.offsets)
+                maps.append(data)
+
+            def write(slabs: Iterable[tuple[int, Image]]) -> None:
+                for z, slab in slabs:
+                    rows = slice(z - bounds[0][0], z - bounds[0][0] + slab.shape[1])
+                    for index, data in enumerate(maps):
+                        part = slab[index * channels : (index + 1) * channels]
+                        data[:, rows] = np.rint(part * 255) if chosen.dtype == "uint8" else part
+
+            run(plan, lambda box: raw[box], predictor, write, chosen)
 
 
-class Predictor:
-    """Crops to affinities: the model on its device, at the precision asked for."""
-
-    def __init__(self, model: Checkpoint, settings: Infer) -> None:
-        self.device = device.choose(settings.device)
-        self.network = model.model().to(self.device)
-        self.precision = settings.precision
-        self.maps = ["refined"]
-        if settings.maps == "both":
-            if model.network.get("decoders") != "dual":
-                LOG.info("maps: this network has no coarse affinities; the refined ones are kept")
-            else:
-                self.maps.append("coarse")
-
-    def __call__(self, crops: Image) -> Image:
-        """(B, z, y, x) in [0, 1] -> (B, maps * channels, z, y, x) in [0, 1]."""
-        raw = torch.from_numpy(crops)[:, None].to(self.device)  # (B, 1, D, H, W)
-        with torch.inference_mode(), device.autocast(self.device, self.precision):
-            maps = self.network(raw)
-        logits = torch.cat([maps[name].float() for name in self.maps], dim=1)
-        affinities: Image = torch.sigmoid(logits).cpu().numpy()
-        return affinities
+def wanted(model: Checkpoint, settings: Infer) -> list[str]:
+    """The maps to keep, of those that the network has."""
+    names = ["refined"]
+    if settings.maps == "both":
+        if model.network.get("decoders") != "dual":
+            LOG.info("maps: this network has no coarse affinities; the refined ones are kept")
+        else:
+            names.append("coarse")
+    return names
 
 
 def check(raw: h5py.Dataset, model: Checkpoint, settings: Infer) -> None:

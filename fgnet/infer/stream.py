@@ -1,21 +1,22 @@
-"""Overlapping crops through a network, blended, in memory of one crop's depth.
+"""Overlapping crops out of a volume, and their predictions blended, in memory of one crop's depth.
 
 The grid of crops is anchored at the volume's origin, so the value of a voxel does not depend on
 how the volume was cut into shards.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fgnet import blocks
-from fgnet.progress import track
 
 Image = npt.NDArray[np.float32]
-Crop = tuple[int, int, int]
+Grey = npt.NDArray[Any]
+Place = tuple[int, int, int]
 Slices = tuple[slice, slice, slice]
 
 
@@ -30,13 +31,13 @@ class Plan:
         origins: where crops start along each axis, those that meet the shard.
     """
 
-    shape: Crop
+    shape: Place
     bounds: blocks.Bounds
-    crop: Crop
+    crop: Place
     origins: tuple[list[int], ...]
 
     @classmethod
-    def make(cls, shape: Crop, bounds: blocks.Bounds, crop: Crop, overlap: float) -> "Plan":
+    def make(cls, shape: Place, bounds: blocks.Bounds, crop: Place, overlap: float) -> "Plan":
         """The crops of the volume's grid that meet the bounds."""
         origins = []
         for size, (start, stop), length in zip(shape, bounds, crop, strict=True):
@@ -45,19 +46,79 @@ class Plan:
             origins.append([o for o in grid if o < stop and o + length > start])
         return cls(shape, bounds, crop, tuple(origins))
 
+    @property
+    def tiles(self) -> int:
+        """Crops of one row, those that start in one section."""
+        return len(self.origins[1]) * len(self.origins[2])
 
-def stream(
-    plan: Plan,
-    read: Callable[[Slices], Image],
-    predict: Callable[[Image], Image],
-    channels: int,
-    batch: int,
-) -> Iterator[tuple[int, Image]]:
-    """Blended predictions of a shard, slab by slab along z.
+    @property
+    def count(self) -> int:
+        """All crops."""
+        return len(self.origins[0]) * self.tiles
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A crop of the volume.
+
+    Attributes:
+        origin: its first voxel (z, y, x) in the volume.
+        image: (z, y, x) of the volume's dtype; None where one grey value is everywhere, as in the
+            padding around tissue: there is nothing to see in it.
+    """
+
+    origin: Place
+    image: Grey | None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a network made of a crop: (channels, z, y, x), or None for zeros."""
+
+    origin: Place
+    values: Image | None
+
+
+def crops(plan: Plan, read: Callable[[Slices], Grey]) -> Iterator[Crop]:
+    """The crops of a plan, row after row along z; every section is read once.
+
+    Where the volume ends before a crop does the crop is reflected.
 
     Args:
         read: gives a box of the volume (z, y, x).
-        predict: maps crops (B, z, y, x) to predictions (B, channels, z, y, x).
+    """
+    firsts = tuple(starts[0] for starts in plan.origins)
+    stops = [
+        min(starts[-1] + length, size)
+        for starts, length, size in zip(plan.origins, plan.crop, plan.shape, strict=True)
+    ]
+    plane = (slice(firsts[1], stops[1]), slice(firsts[2], stops[2]))
+    slab = read((slice(firsts[0], firsts[0]), *plane))  # the sections of a row of crops
+    top = bottom = firsts[0]
+    for z in plan.origins[0]:
+        end = min(z + plan.crop[0], plan.shape[0])
+        fresh = read((slice(bottom, end), *plane))
+        slab, top, bottom = np.concatenate([slab[z - top :], fresh]), z, end
+        for y, x in product(*plan.origins[1:]):
+            rows = slice(y - firsts[1], y - firsts[1] + plan.crop[1])
+            columns = slice(x - firsts[2], x - firsts[2] + plan.crop[2])
+            image = slab[:, rows, columns]
+            if image.min() == image.max():
+                yield Crop((z, y, x), None)
+                continue
+            missing = [(0, c - size) for c, size in zip(plan.crop, image.shape, strict=True)]
+            yield Crop((z, y, x), np.pad(image, missing, mode="reflect"))
+
+
+def blend(
+    plan: Plan, predictions: Iterable[Prediction], channels: int
+) -> Iterator[tuple[int, Image]]:
+    """The weighted mean of a shard's predictions, slab by slab along z.
+
+    A crop without anything to see counts as zeros, with the weight of any other.
+
+    Args:
+        predictions: of all crops of the plan, in the order of :func:`crops`.
 
     Yields:
         (z, slab): the first section in the volume, and (channels, sections, y, x) of the shard.
@@ -68,10 +129,6 @@ def stream(
     size = tuple(stop - start for start, stop in in_plane)
     total = np.zeros((channels, depth, *size), np.float32)  # sum of weight * prediction
     seen = np.zeros((depth, *size), np.float32)  # sum of weight
-    places = list(product(*plan.origins[1:]))
-    jobs = [
-        (z, places[i : i + batch]) for z in plan.origins[0] for i in range(0, len(places), batch)
-    ]
     top = plan.origins[0][0]
 
     def flush(until: int) -> Iterator[tuple[int, Image]]:
@@ -81,7 +138,8 @@ def stream(
             rows = slice(first - top, last - top)
             yield first, total[:, rows] / seen[rows]
 
-    for z, group in track(jobs, "infer"):
+    for prediction in predictions:
+        z = prediction.origin[0]
         if z != top:
             yield from flush(z)
             # the sections handed out leave at the front; empty ones follow at the back
@@ -90,24 +148,14 @@ def stream(
                 sums[..., :keep, :, :] = sums[..., depth - keep :, :, :]
                 sums[..., keep:, :, :] = 0
             top = z
-        crops = np.stack([padded(read, (z, y, x), plan) for y, x in group])
-        for (y, x), values in zip(group, predict(crops), strict=True):
-            mine, theirs = overlap(plan, (z, y, x))
-            total[(slice(None), *mine)] += (weight * values)[(slice(None), *theirs)]
-            seen[mine] += weight[theirs]
+        mine, theirs = overlap(plan, prediction.origin)
+        if prediction.values is not None:
+            total[(slice(None), *mine)] += weight[theirs] * prediction.values[:, *theirs]
+        seen[mine] += weight[theirs]
     yield from flush(top + depth)
 
 
-def padded(read: Callable[[Slices], Image], origin: Crop, plan: Plan) -> Image:
-    """A crop of the volume; where the volume ends before the crop does it is reflected."""
-    stops = [min(o + c, s) for o, c, s in zip(origin, plan.crop, plan.shape, strict=True)]
-    cut = tuple(slice(o, stop) for o, stop in zip(origin, stops, strict=True))
-    raw = read((cut[0], cut[1], cut[2]))
-    missing = [(0, c - size) for c, size in zip(plan.crop, raw.shape, strict=True)]
-    return np.pad(raw, missing, mode="reflect") if any(m for _, m in missing) else raw
-
-
-def overlap(plan: Plan, origin: Crop) -> tuple[Slices, Slices]:
+def overlap(plan: Plan, origin: Place) -> tuple[Slices, Slices]:
     """The part that a crop and the shard share: slices of the sums, slices of the crop."""
     mine, theirs = [], []
     for axis, (o, c, s) in enumerate(zip(origin, plan.crop, plan.shape, strict=True)):

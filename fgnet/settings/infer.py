@@ -22,11 +22,20 @@ class Infer(Section):
     shards: Positive = Field(
         1, description="Number of boxes that a volume is cut into, each a job of its own."
     )
-    batch: Positive = Field(1, description="Crops that go through the network together.")
+    batch: Positive | Literal["auto"] = Field(
+        "auto",
+        description="Crops that go through the network together. auto: as many as fill 80 % of a "
+        "GPU's free memory, one on a CPU. Where memory runs out the batch is halved.",
+    )
+    flips: bool = Field(
+        False,
+        description="Test-time augmentation: the mean over the 16 flips along z, y and x and "
+        "transpositions of y and x, at 16 times the cost (8 times that of SAM2).",
+    )
     maps: Literal["refined", "both"] = Field(
         "refined", description="Keep the refined affinities alone, or the coarse ones as well."
     )
-    dtype: Literal["uint8", "float16"] = Field(
+    dtype: Literal["uint8", "float16", "float32"] = Field(
         "uint8", description="How affinities are stored; uint8 is affinity times 255."
     )
     precision: Literal["float32", "bfloat16"] = Field(
