@@ -88,17 +88,18 @@ class Window:
                     chosen.append(here)
                 new[0].append(here)
                 new[1].append(fresh[key])
-        sections = crops.flatten(0, 1)[chosen]  # (n, H, W)
+        device = crops.device
+        to, row, to_kept, slot = (torch.tensor(each, device=device) for each in (*new, *old))
+        sections = crops.flatten(0, 1)[torch.tensor(chosen, device=device)]  # (n, H, W)
         encoded = [m[0].transpose(0, 1) for m in self.encode(sections[None, None])]
         self.encoded += len(chosen)
         maps = []
         for level, m in enumerate(encoded):  # (n, channels, h, w)
             out = m.new_empty(len(origins) * depth, *m.shape[1:])
-            out[new[0]] = m[new[1]]
+            out[to] = m[row]
             if old[0]:
-                slots = torch.tensor(old[1], device=self.pool[level].device)
-                kept = self.pool[level].index_select(0, slots).to(m.device)
-                out[old[0]] = kept.view(-1, *m.shape[1:])
+                kept = self.pool[level][slot.to(self.pool[level].device)].to(device)
+                out[to_kept] = kept.view(-1, *m.shape[1:])
             maps.append(out.view(len(origins), depth, *m.shape[1:]).transpose(1, 2))
         return maps, Fresh(view, origins, fresh, encoded)
 
