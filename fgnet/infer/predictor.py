@@ -29,7 +29,8 @@ class Predictor:
     ) -> None:  # fmt: skip
         """``names`` are the network's maps that are wanted."""
         self.network = network.to(device).eval()
-        if device.type == "cuda":
+        # on a CPU float32 kernels gain nothing by it
+        if device.type == "cuda" or settings.precision == "bfloat16":
             channels_last(self.network)
         self.offsets, self.names = offsets, names
         self.device, self.precision = device, settings.precision
@@ -81,7 +82,8 @@ class Predictor:
 
 
 def channels_last(network: nn.Module) -> None:
-    """Lay out the weights of 3-D convolutions as tensor cores like them, channels last."""
+    """Lay out the weights of convolutions channels last, and so all that they compute."""
+    layouts = {4: torch.channels_last, 5: torch.channels_last_3d}
     for parameter in network.parameters():
-        if parameter.dim() == 5:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)
+        if parameter.dim() in layouts:
+            parameter.data = parameter.data.contiguous(memory_format=layouts[parameter.dim()])
