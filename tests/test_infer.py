@@ -17,6 +17,7 @@ from fgnet import blocks, checkpoint, metrics, segmentation, volume
 from fgnet.affinities import NEAREST, from_labels, widen_borders
 from fgnet.agglomerate.stage import segment
 from fgnet.errors import InputError
+from fgnet.infer import weights
 from fgnet.infer.__main__ import main
 from fgnet.infer.batch import Batch, predictions
 from fgnet.infer.pipeline import run
@@ -197,6 +198,25 @@ def test_running_out_of_memory_halves_the_batch_and_changes_nothing(
     room = 0
     with pytest.raises(InputError, match=r"one crop of .* smaller infer\.crop"):
         result(8)
+
+
+def test_weights_made_ready_compute_the_same() -> None:
+    """Cast once or by autocast at every batch: bit for bit; channels last: up to rounding."""
+    torch.manual_seed(0)
+    sam2 = Sam2(size="tiny", weights="random", channels=4, mode="lora")
+    network = build(NETWORK.model_copy(update={"sam2": sam2}), 2).eval()
+    crop = torch.rand(1, 1, 3, 32, 32)
+
+    def refined() -> Any:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            return network(crop)["refined"]
+
+    before = refined()
+    weights.bfloat16(network)
+    assert network.get_parameter("fine.levels.0.body.1.0.weight").dtype == torch.bfloat16
+    assert torch.equal(refined(), before)
+    weights.channels_last(network)
+    torch.testing.assert_close(refined(), before, rtol=0, atol=0.05)
 
 
 class Fake:

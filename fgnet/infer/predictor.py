@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fgnet import device as devices
+from fgnet.infer import weights
 from fgnet.infer.features import Fresh, Window
 from fgnet.infer.stream import Crop, Image, Plan
 from fgnet.infer.views import ALL, AS_IT_IS, Mean
@@ -31,7 +32,9 @@ class Predictor:
         self.network = network.to(device).eval()
         # on a CPU float32 kernels gain nothing by it
         if device.type == "cuda" or settings.precision == "bfloat16":
-            channels_last(self.network)
+            weights.channels_last(self.network)
+        if settings.precision == "bfloat16":
+            weights.bfloat16(self.network)
         self.offsets, self.names = offsets, names
         self.device, self.precision = device, settings.precision
         self.views = ALL if settings.flips else AS_IT_IS
@@ -79,11 +82,3 @@ class Predictor:
             maps = self.network(crops, [m.flip(2) for m in encoded] if flip else encoded)
         logits = torch.stack([maps[name].float() for name in self.names], dim=1)
         return torch.sigmoid(logits).flatten(0, 1)
-
-
-def channels_last(network: nn.Module) -> None:
-    """Lay out the weights of convolutions channels last, and so all that they compute."""
-    layouts = {4: torch.channels_last, 5: torch.channels_last_3d}
-    for parameter in network.parameters():
-        if parameter.dim() in layouts:
-            parameter.data = parameter.data.contiguous(memory_format=layouts[parameter.dim()])
