@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
 
 from fgnet.errors import InputError
@@ -93,10 +94,10 @@ class Batch:
                 done += list(predict(part))
             except torch.OutOfMemoryError as error:
                 if len(part) == 1:
+                    shape = np.asarray(part[0].image).shape
                     raise InputError(
-                        "infer.batch: memory runs out with one crop of "
-                        f"{part[0].image.shape if part[0].image is not None else ()} voxels "
-                        f"({str(error).splitlines()[0]}); take a smaller infer.crop or device: cpu"
+                        f"infer.crop: memory runs out with one crop of {shape} "
+                        f"voxels ({error}); take a smaller infer.crop or device: cpu"
                     ) from error
                 self.size = len(part) // 2
                 self.growing = False
