@@ -11,6 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import waterz
 from scipy import ndimage
 
 from fgnet import affinities, joined, metrics, segmentation, volume
@@ -316,6 +317,31 @@ def test_whole_sections_are_exact_on_pinky40(tmp_path: Path, data: Path) -> None
         assert max(difference(tmp_path / "whole.h5", tmp_path / f"{name}.h5").values()) == 0
         one, other = content(tmp_path / "whole.h5"), content(tmp_path / f"{name}.h5")
         assert all(np.array_equal(values, other[name]) for name, values in one.items())
+
+
+def test_eight_bits_lose_nothing(tmp_path: Path, data: Path) -> None:
+    """float32 in a file gives the segmentation that uint8 gives; waterz on floats nearly that."""
+    with h5py.File(data / "fib25_ts2_z000-168.h5") as source:
+        labels = source[volume.LABELS][:48, :125, :125]
+    ideal, _ = affinities.from_labels(affinities.widen_borders(labels, False), NEAREST)
+    noise = np.random.default_rng(0).standard_normal(ideal.shape)
+    blurred = ndimage.gaussian_filter(ideal.astype(np.float64), (0, 1, 1, 1))
+    exact = np.clip(blurred + ndimage.gaussian_filter(noise, (0, 2, 2, 2)), 0, 1).astype(np.float32)
+    settings = {"fragments": {"method": "watershed", "smoothing": 2}}
+    found = []
+    for number, values in enumerate((exact, np.rint(exact * 255).astype(np.uint8))):
+        source_file = write(tmp_path / f"{number}.h5", values)
+        stage.run(source_file, tmp_path / f"out{number}.h5", json.dumps(settings))
+        found.append(content(tmp_path / f"out{number}.h5"))
+    assert all(np.array_equal(values, found[1][name]) for name, values in found[0].items())
+    known, _, fragments = segments(tmp_path / "out0.h5")
+    voi = []
+    for values in (exact, (np.rint(exact * 255) / 255).astype(np.float32)):
+        merged = waterz.agglomerate(values, known, fragments=fragments.astype(np.uint64))
+        voi.append(
+            [metrics.score(metrics.count(np.asarray(one), labels)).voi_sum for one in merged]
+        )
+    assert abs(min(voi[0]) - min(voi[1])) < 0.001
 
 
 def test_a_fragment_whose_seed_lies_far_off_is_one(tmp_path: Path) -> None:

@@ -11,11 +11,9 @@ import numpy as np
 import pytest
 import torch
 from conftest import normalized
-from scipy.ndimage import gaussian_filter
 
-from fgnet import blocks, checkpoint, metrics, segmentation, volume
-from fgnet.affinities import NEAREST, from_labels, widen_borders
-from fgnet.agglomerate.stage import segment
+from fgnet import blocks, checkpoint, volume
+from fgnet.affinities import NEAREST, from_labels
 from fgnet.errors import InputError
 from fgnet.infer import weights
 from fgnet.infer.__main__ import main
@@ -26,7 +24,6 @@ from fgnet.infer.stream import Crop, Plan, Prediction, blend, crops
 from fgnet.infer.threads import ahead, behind
 from fgnet.infer.views import ALL, Mean
 from fgnet.model.build import build
-from fgnet.settings.agglomerate import Method
 from fgnet.settings.infer import Infer
 from fgnet.settings.network import FGNetNetwork, Sam2, Sam2DecoderNetwork
 from fgnet.settings.train import NEIGHBOURHOODS
@@ -317,35 +314,6 @@ def test_crops_with_nothing_to_see_are_zeros_and_do_not_run(
     np.testing.assert_allclose(found[3, 5, 32:48], expected, atol=1e-6)
     assert not found[..., 48:].any()
     assert "15 crops, 9 of them empty" in caplog.text
-
-
-def test_eight_bits_move_voi_by_less_than_a_thousandth(data: Path) -> None:
-    """FIB-25's labels as affinities, soft and noisy, through watershed and waterz."""
-    with h5py.File(data / "fib25_ts2_z000-168.h5") as file:
-        labels = file[volume.LABELS][:48, :125, :125]
-    random = np.random.default_rng(0)
-    true, _ = from_labels(widen_borders(labels, False), NEAREST)
-    noise = random.standard_normal((4, *labels.shape), np.float32)
-    smooth = 2.4 * gaussian_filter(noise[3], 1) + 12.5 * gaussian_filter(noise[0], 3)
-    share = 0.02 + 0.96 * gaussian_filter(true.astype(np.float32), (0, 1, 1, 1))
-    logits = 1.5 * np.log(share / (1 - share)) + smooth + 0.3 * noise[:3]
-    exact = (1 / (1 + np.exp(-logits))).astype(np.float32)
-    rounded = (np.rint(exact * 255) / np.float32(255)).astype(np.float32)
-    settings = {"method": "watershed", "inside": 0.5, "smoothing": 2, "rescue": 10}
-    thresholds = [round(0.02 * step, 2) for step in range(25, 50)]
-    method = Method.checked({"fragments": settings, "thresholds": thresholds})
-
-    def voi(affinities: Any) -> Any:
-        with h5py.File("memory", "w", driver="core", backing_store=False) as file:
-            fragments = segment(file, affinities, NEAREST, (10.0, 10.0, 10.0), method)
-            shared = metrics.count(fragments, labels)
-            tables = [segmentation.table(file, t, int(fragments.max())) for t in thresholds]
-            return np.array([metrics.score(shared.merged(segments=t)).voi_sum for t in tables])
-
-    before, after = voi(exact), voi(rounded)
-    assert 0.1 < before.min() < before.max() - 0.5  # neither perfect nor one value throughout
-    assert abs(after.min() - before.min()) < 0.001
-    assert abs(after - before)[before.argmin()] < 0.001
 
 
 def test_what_fails_in_a_thread_is_raised_where_it_is_used() -> None:

@@ -35,7 +35,6 @@ rule infer:
         "results/logs/infer/{model}/{volume}.log",
     benchmark:
         "results/benchmarks/infer/{model}/{volume}.tsv"
-    localrule: True
     conda:
         "../../envs/model.yaml"
     params:
