@@ -105,7 +105,9 @@ class Joined:
             InputError: a piece is missing or is not the one that the file was made of.
         """
         index = index if isinstance(index, tuple) else (index,)
-        index += (slice(None),) * (self.data.ndim - len(index))
+        cut = index.index(...) if ... in index else len(index)
+        rest = (slice(None),) * (self.data.ndim - len(index) + (... in index))
+        index = index[:cut] + rest + index[cut + 1 :]
         wanted = []
         for one, size in zip(index, self.data.shape, strict=True):
             place = range(size)[one]

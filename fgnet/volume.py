@@ -105,8 +105,8 @@ def versions() -> dict[str, str]:
 def made_by(file: h5py.File) -> dict[str, Any]:
     """The record that :func:`create` left: stage, fgnet version, settings, inputs' checksums."""
     record: dict[str, Any] = json.loads(file.attrs["made_by"])
-    if pieces := joined.checksums(file):
-        record["inputs"] = pieces
+    for name, checksum in joined.checksums(file).items():
+        record["inputs"][str(Path(file.filename).parent / name)] = checksum
     return record
 
 

@@ -338,9 +338,8 @@ def test_eight_bits_lose_nothing(tmp_path: Path, data: Path) -> None:
     voi = []
     for values in (exact, (np.rint(exact * 255) / 255).astype(np.float32)):
         merged = waterz.agglomerate(values, known, fragments=fragments.astype(np.uint64))
-        voi.append(
-            [metrics.score(metrics.count(np.asarray(one), labels)).voi_sum for one in merged]
-        )
+        tables = [metrics.count(np.asarray(one), labels) for one in merged]
+        voi.append([metrics.score(table).voi_sum for table in tables])
     assert abs(min(voi[0]) - min(voi[1])) < 0.001
 
 

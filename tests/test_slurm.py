@@ -24,6 +24,7 @@ CONFIG = {
             "kind": "superhuman", "filters": [4, 4], "strides": [[1, 2, 2]]}}},
     },
     "infer": TINY["infer"] | {"maps": "refined"},
+    "agglomerate": {"shards": 2, "methods": {"mean": {"blocks": {"size": [12, 40, 90]}}}},
     "evaluate": {"threshold": 0.5},
 }  # fmt: skip
 # 50 MB are too few even for snakemake itself

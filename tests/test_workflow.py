@@ -126,6 +126,36 @@ def test_an_edit_reruns_what_it_touches(
     assert planned(text) - {"report_provenance"} == rules - {"report_provenance"}
 
 
+def test_agglomeration_by_several_jobs_gives_the_same(chain: Path, tmp_path: Path) -> None:
+    """On the chain's affinities; then a piece is lost, and only what needs it runs again."""
+    folder = tmp_path / "run"
+    shutil.copytree(chain, folder)
+    method = {
+        "fragments": {"method": "watershed", "inside": 0.45, "smoothing": 1, "rescue": 5},
+        "blocks": {"size": [8, 30, 40], "halo": [4, 16, 16]},
+    }
+    found = []
+    for shards in (1, 3):
+        config = changed(agglomerate={"shards": shards, "methods": {"mean": method}})
+        output = "results/agglomerate/fgnet/mean/test.h5"
+        status, text = snakemake(folder, config, output, "results/evaluate/fgnet/mean/test.json")
+        assert status == 0, text
+        with volume.opened(folder / output) as file:
+            names = [n for n in volume.names(file) if n.startswith("segmentation/")]
+            found.append([volume.dataset(file, volume.FRAGMENTS)[:], *(file[n][:] for n in names)])
+        scored = folder / "results/evaluate/fgnet/mean/test.json"
+        found[-1].append(json.loads(scored.read_text())["against_ids"])
+    assert len(np.unique(found[0][0])) > 20
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_equal(one, other)
+    (folder / "results/agglomerate/fgnet/mean/test/fragments/1-of-3.h5").unlink()
+    (folder / "results/evaluate/fgnet/mean/test.json").unlink()
+    status, text = snakemake(folder, config, "results/evaluate/fgnet/mean/test.json")
+    assert status == 0, text
+    assert {"agglomerate_fragments", "agglomerate_merge", "evaluate"} <= planned(text)
+    assert not {"infer", "infer_shard", "train"} & planned(text)
+
+
 def test_results_are_exported_for_viewers(chain: Path) -> None:
     wanted = {"formats": ["precomputed", "tiff"], "mips": 2, "meshes": True, "min_voxels": 50,
               "layers": ["image", "labels", "affinities", "segmentation"]}  # fmt: skip

@@ -37,6 +37,9 @@ rule infer:
         "results/benchmarks/infer/{model}/{volume}.tsv"
     conda:
         "../../envs/model.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         code=fingerprint("infer"),
     shell:
