@@ -187,7 +187,7 @@ def test_what_fails_for_good_is_reported_and_the_rest_goes_on(story: Story) -> N
     for job in jobs:
         assert f"StepId={job['JobId']}.batch exceeded memory limit" in first.text
         assert f"report_train/{job['JobId']}.log (check log file(s)" in first.text
-    assert story.pages == ["data/train.html", "data/whole.html", "segment/plain/waterz/test.html"]
+    assert story.pages == ["data/train.html", "data/whole.html", "segment/plain/mean/test.html"]
 
 
 def test_the_same_command_makes_what_is_missing_and_no_more(story: Story) -> None:
@@ -217,6 +217,9 @@ def test_train_and_infer_get_a_gpu_and_nothing_else_does(story: Story) -> None:
     assert {seen for seen in story.devices.values() if seen != "none"} <= {"0", "1"}
 
 
-def test_short_jobs_of_a_chain_are_one_submission(story: Story) -> None:
-    assert len(story.runs[0].of("segment_agglomerate_evaluate")) == 1
-    assert not story.runs[0].of("infer") and "localrule infer:" in story.runs[0].text
+def test_short_jobs_are_one_submission(story: Story) -> None:
+    """Of a chain, and of the shards of one step."""
+    for group in ("segment_agglomerate_merge_evaluate", "fragments_agglomerate_fragments",
+                  "graph_agglomerate_graph"):  # fmt: skip
+        assert len(story.runs[0].of(group)) == 1
+    assert "localrule evaluate_threshold:" in story.runs[0].text

@@ -120,7 +120,9 @@ def fill(
         ids = np.ravel_multi_index(inside, job.shape).astype(np.uint64) + np.uint64(1)
         ids[0] = 0
         kept = found.labels[inner]
-        known.append(ids[np.unique(kept)])
+        used = np.zeros(len(ids), np.bool_)
+        used[kept.ravel()] = True
+        known.append(ids[used])
         place = tuple(
             slice(cut.start - first, cut.stop - first)
             for cut, (first, _) in zip(box, job.bounds, strict=True)

@@ -4,9 +4,6 @@ Affinities are (3, z, y, x) uint8, 255 is 1, of the offsets (-1,0,0), (0,-1,0), 
 called padded have one voxel more on every side, so that the loops need not ask where they are.
 """
 
-import heapq
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -141,36 +138,62 @@ def flood_edges(affinities: Bytes, labels: Labels) -> None:
     Args:
         labels: padded; seeds are positive.
     """
+    _, depth, height, width = affinities.shape
     row, section = labels.shape[2], labels.shape[1] * labels.shape[2]
     steps = np.array([-section, section, -row, row, -1, 1])
-    label = labels.ravel()
-    # 255 - affinity, when it was noted, the voxel, and the label that would grow into it
-    notes: Any = [(0, 0, 0, np.int32(0)) for _ in range(0)]
-    noted = 0
-    for empty in np.flatnonzero(label == 0):
-        voxel = int(empty)
-        for side in range(6):
-            beside = int(voxel + steps[side])
-            if label[beside] > 0:
-                lies = 255 - between(affinities, labels, voxel, beside, side // 2)
-                heapq.heappush(notes, (lies, noted, voxel, label[beside]))
-                noted += 1
-    while len(notes):
-        _, _, voxel, mine = heapq.heappop(notes)
-        if label[voxel] != 0:
+    # where the edge to each neighbour is kept, from the voxel's own place in the affinities
+    size = depth * height * width
+    edge = np.array([0, height * width, size, size + width, 2 * size, 2 * size + 1])
+    label, values = labels.ravel(), affinities.ravel()
+    empty = np.flatnonzero(label == 0)
+    # queues as in flood, of edges: 8 * the voxel that is reached + the side it is reached from
+    chunks = 6 * empty.size // CHUNK + 2 * 256 + 2
+    pool, following = np.empty(chunks * CHUNK, np.int64), np.empty(chunks, np.int32)
+    free, left = np.arange(chunks).astype(np.int32), chunks
+    first, last = np.full(256, -1, np.int64), np.zeros(256, np.int64)
+    level = taken = 0
+    while level < 256:
+        if taken < empty.size:
+            # first the edges between empty voxels and seeds
+            voxel, mine = empty[taken], np.int32(0)
+            taken += 1
+        elif first[level] >= 0:
+            start = first[level]
+            voxel = pool[start] >> 3
+            mine = label[voxel + steps[pool[start] & 7]]
+            start += 1
+            if start == last[level] or start & (CHUNK - 1) == 0:
+                done = (start - 1) >> BITS
+                free[left] = done
+                left += 1
+                start = -1 if start == last[level] else following[done] << BITS
+            first[level] = start
+            if label[voxel] != 0:
+                continue
+            label[voxel] = mine
+        else:
+            level += 1
             continue
-        label[voxel] = mine
+        z, rest = divmod(voxel, section)
+        y, x = divmod(rest, row)
+        place = ((z - 1) * height + y - 1) * width + x - 1
         for side in range(6):
-            beside = int(voxel + steps[side])
-            if label[beside] == 0:
-                lies = 255 - between(affinities, labels, voxel, beside, side // 2)
-                heapq.heappush(notes, (lies, noted, beside, mine))
-                noted += 1
-
-
-@njit(cache=True, nogil=True)
-def between(affinities, labels, one, other, axis):  # type: ignore[no-untyped-def]
-    """Affinity of two neighbouring voxels, given by their places in the padded labels."""
-    z, rest = divmod(max(one, other), labels.shape[1] * labels.shape[2])
-    y, x = divmod(rest, labels.shape[2])
-    return int(affinities[axis, z - 1, y - 1, x - 1])
+            beside = voxel + steps[side]
+            if mine == 0 and label[beside] > 0:
+                note = 8 * voxel + side
+            elif mine > 0 and label[beside] == 0:
+                note = 8 * beside + (side ^ 1)
+            else:
+                continue
+            to = max(level, 255 - values[place + edge[side]])
+            end = last[to]
+            if first[to] < 0 or end & (CHUNK - 1) == 0:
+                left -= 1
+                fresh = free[left]
+                if first[to] < 0:
+                    first[to] = np.int64(fresh) << BITS
+                else:
+                    following[(end - 1) >> BITS] = fresh
+                end = np.int64(fresh) << BITS
+            pool[end] = note
+            last[to] = end + 1

@@ -120,10 +120,11 @@ def basins(affinities: Affinities, settings: Watershed, voxel_size: Sequence[flo
     labels = flood.padded(found)
     flood.flood(heights, labels)
     inner = labels[1:-1, 1:-1, 1:-1]
-    keep = np.bincount(inner.ravel()) >= settings.smallest
-    if not keep.all() and keep[1:].any():
-        inner[:] = np.where(keep[inner], inner, 0)
-        flood.flood(heights, labels)
+    if settings.smallest > 1:
+        keep = np.bincount(inner.ravel()) >= settings.smallest
+        if keep[1:].any():
+            inner[:] = np.where(keep[inner], inner, 0)
+            flood.flood(heights, labels)
     # beside an edge that is certainly a border, the edges say which side a voxel is on; the
     # height of voxels leaves that to chance, and such voxels would carry false affinities into
     # the statistic between two fragments

@@ -19,7 +19,9 @@ def connected(affinities: Bytes, above: float) -> tuple[Labels, int]:
     Components are numbered by their first voxel. Also returns how many there are.
     """
     _, depth, height, width = affinities.shape
-    parent = np.arange(depth * height * width).astype(np.int32)
+    parent = np.empty(depth * height * width, np.int32)
+    for voxel in range(parent.size):
+        parent[voxel] = voxel
     least = above * 255
     voxel = 0
     for z in range(depth):

@@ -80,7 +80,7 @@ def whole(affinities: Affinities, out: h5py.File, method: Method) -> npt.NDArray
     if any(length > most for length, most in zip(shape, size, strict=True)):
         raise InputError(
             f"merge.method: {method.merge.method} needs all voxels at once, but the volume has "
-            f"{shape} of them and a block {size}; raise blocks.size to the volume's (about 50 "
+            f"{shape} of them and a block {size}; raise blocks.size to the volume's (about 40 "
             "bytes of memory a voxel), or take hierarchical, multicut or mutex_graph"
         )
     values = affinities.read(tuple(slice(0, length) for length in shape))

@@ -148,7 +148,8 @@ class Blocks(Section):
     """The blocks that a volume is worked on in; memory is bounded by one of them."""
 
     size: tuple[Positive, Positive, Positive] = Field(
-        (128, 512, 512), description="Voxels (z, y, x) of a block; about 50 bytes each are needed."
+        (256, 512, 512),
+        description="Voxels (z, y, x) of a block; with the halo, about 25 bytes of memory each.",
     )
     halo: tuple[Natural, Natural, Natural] = Field(
         (32, 32, 32),
