@@ -25,7 +25,7 @@ import waterz
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from fgnet import affinities, volume
+from fgnet import affinities, scores, volume
 from fgnet.affinities import NEAREST
 from fgnet.agglomerate import fragments, hierarchy, regions
 from fgnet.agglomerate.merge import scoring_function
@@ -35,12 +35,19 @@ from fgnet.settings.agglomerate import Method
 METHOD = Method.checked({"thresholds": [0.1, 0.3, 0.5, 0.7, 0.9]})
 LONG = (*NEAREST, (-9, 0, 0), (0, -9, 0), (0, 0, -9))
 SIZE = (10.0, 10.0, 10.0)
+CHOSEN = scores.Choice(threshold=0.5, reason="", chosen_by="fixed", ground_truth="ids", mean=[],
+                       made_by={})  # fmt: skip
 STEP = """
 import json, resource, sys
 from pathlib import Path
 from fgnet.agglomerate import stage
+from fgnet.export.__main__ import run_layer
 name, paths, values = sys.argv[1], map(Path, json.loads(sys.argv[2])), json.loads(sys.argv[3])
-getattr(stage, name)(*paths, *values)
+if name == "export":
+    segmentation, threshold, output = paths
+    run_layer("segmentation", segmentation, "{}", threshold, "{}", output)
+else:
+    getattr(stage, name)(*paths, *values)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
@@ -153,7 +160,9 @@ def scaled(folder: Path, shape: tuple[int, int, int], parts: int, block: Any) ->
             ("run_index", [first, index], [], index),
             ("run_graph", [source, index, graphs], [graph, 0, 1], graphs),
             ("run_merge", [first, graphs, index, output], [json.dumps(settings)], output),
+            ("export", [output, work / "chosen.json", work / "labels.h5"], [], work / "labels.h5"),
         ]
+        scores.write(work / "chosen.json", CHOSEN)
         total, highest = 0.0, 0.0
         for name, paths, values, made in ways:
             seconds, peak = apart(name, paths, values)
