@@ -15,8 +15,10 @@ import cc3d
 import h5py
 import numpy as np
 
-from fgnet import affinities, metrics, segmentation
+from fgnet import affinities, metrics, segmentation, volume
 from fgnet.affinities import NEAREST
+from fgnet.agglomerate import stage
+from fgnet.agglomerate.source import opened
 from fgnet.agglomerate.stage import segment
 from fgnet.settings.agglomerate import Method
 
@@ -32,12 +34,14 @@ METHODS: dict[str, dict[str, Any]] = {
     "watershed, no rescue": {"fragments": {"method": "watershed", "rescue": 0}},
     "watershed, smoothing 1, inside 0.5, no rescue": {"fragments": PLAIN},
     "watershed, smallest 300": {"fragments": {"method": "watershed", "smallest": 300}},
-    "watershed, 95 % quantile": {"merge": {"method": "waterz", "score": "quantile_95"}},
+    "watershed, 95 % quantile": {"merge": {"method": "hierarchical", "score": "quantile_95"}},
     "watershed per section, mean": {
         "fragments": {"method": "watershed", "per": "section"},
-        "merge": {"method": "waterz", "score": "mean"},
+        "merge": {"method": "hierarchical", "score": "mean"},
     },
+    "watershed, waterz": {"merge": {"method": "waterz"}},
     "watershed, multicut": {"merge": {"method": "multicut"}},
+    "watershed, mutex on the graph": {"merge": {"method": "mutex_graph"}, "thresholds": [0.5]},
     "mutex, strides 1": {"merge": {"method": "mutex", "strides": [1, 1, 1]}, "thresholds": [0.5]},
     "mutex (its default)": {"merge": {"method": "mutex"}, "thresholds": [0.5]},
 }
@@ -45,15 +49,19 @@ METHODS: dict[str, dict[str, Any]] = {
 
 def rows(labels: np.ndarray) -> Iterator[tuple[str, metrics.Score, int, float]]:
     """Each method's best score, number of fragments, and seconds."""
-    ideal = affinities.from_labels(labels, LONG)[0].astype(np.float32)
+    ideal = affinities.from_labels(labels, LONG)[0].astype(np.uint8) * np.uint8(255)
     truth = cc3d.connected_components(labels, connectivity=6)
     for name, settings in METHODS.items():
         method = Method.checked(settings)
-        channels = len(LONG) if method.fragments is None else 3
-        start = time.perf_counter()
-        with h5py.File.in_memory() as file:
-            pieces = segment(file, ideal[:channels], LONG[:channels], (10, 10, 10), method)
+        with h5py.File.in_memory() as source, h5py.File.in_memory() as file:
+            data = volume.add(source, volume.AFFINITIES, ideal.shape, np.uint8, (10, 10, 10))
+            data[:] = ideal
+            data.attrs["offsets"] = LONG
+            start = time.perf_counter()
+            segment(opened(source, stage.shortest(method)), file, method)
             seconds = time.perf_counter() - start
+            ids = segmentation.fragments(file)
+            pieces = segmentation.numbered(file[volume.FRAGMENTS][:], ids)
             table = metrics.count(pieces, truth)
             tables = [segmentation.table(file, t) for t in method.thresholds]
         scores = [metrics.score(table.merged(segments=lookup)) for lookup in tables]

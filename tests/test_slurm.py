@@ -217,9 +217,9 @@ def test_train_and_infer_get_a_gpu_and_nothing_else_does(story: Story) -> None:
     assert {seen for seen in story.devices.values() if seen != "none"} <= {"0", "1"}
 
 
-def test_short_jobs_are_one_submission(story: Story) -> None:
-    """Of a chain, and of the shards of one step."""
-    for group in ("segment_agglomerate_merge_evaluate", "fragments_agglomerate_fragments",
-                  "graph_agglomerate_graph"):  # fmt: skip
-        assert len(story.runs[0].of(group)) == 1
-    assert "localrule evaluate_threshold:" in story.runs[0].text
+def test_shards_are_alone_and_last_jobs_together(story: Story) -> None:
+    first, second = story.runs
+    for rule, jobs in (("agglomerate_fragments", 2), ("agglomerate_graph", 1), ("infer", 1)):
+        assert len(first.of(rule)) == jobs
+    assert len(second.of("report_report_report_evaluate_report_provenance")) == 1
+    assert "localrule evaluate_threshold:" in first.text

@@ -156,7 +156,9 @@ def fragment_pieces(wildcards):
 def graph_pieces(wildcards):
     w = wildcards
     folder = f"results/agglomerate/{w.model}/{w.agglomeration}/{w.volume}/graph"
-    return shards(folder, CONFIG.agglomerate.shards)
+    # a job of the graph is twenty times as fast as one of the fragments; it should not be shorter
+    # than a cluster takes to start it
+    return shards(folder, -(-CONFIG.agglomerate.shards // 16))
 
 
 def validation_scores(wildcards):
