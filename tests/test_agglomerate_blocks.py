@@ -82,8 +82,8 @@ def segments(path: Path) -> tuple[list[float], list[np.ndarray], np.ndarray]:
 
 
 @pytest.mark.parametrize("shape", [(1, 14, 17), (7, 9, 11)])
-def test_flooding_is_meyers(shape: tuple[int, int, int]) -> None:
-    """Every voxel goes to the seed that reaches it first, by height and then by order."""
+def test_flooding_takes_the_lowest_first(shape: tuple[int, int, int]) -> None:
+    """And of voxels of one height the one that was reached first."""
     random = np.random.default_rng(3)
     heights = np.zeros([n + 2 for n in shape], np.uint16)
     inner = (slice(1, -1),) * 3
@@ -98,13 +98,13 @@ def test_flooding_is_meyers(shape: tuple[int, int, int]) -> None:
     heapq.heapify(queue)
     order = len(queue)
     while queue:
-        level, _, _, at = heapq.heappop(queue)
+        _, _, _, at = heapq.heappop(queue)
         for step in ((0, 0, -1), (0, 0, 1), (0, -1, 0), (0, 1, 0), (-1, 0, 0), (1, 0, 0)):
             to = tuple(a + b for a, b in zip(at, step, strict=True))
             if all(0 <= n < m for n, m in zip(to, shape, strict=True)) and not expected[to]:
                 expected[to] = expected[at]
                 order += 1
-                heapq.heappush(queue, (max(level, int(heights[inner][to])), 1, order, to))
+                heapq.heappush(queue, (int(heights[inner][to]), 1, order, to))
     assert np.array_equal(labels[inner], expected)
 
 

@@ -64,7 +64,7 @@ def padded(labels: Labels) -> Labels:
 
 @njit(cache=True, nogil=True)
 def flood(heights: Heights, labels: Labels) -> None:
-    """Grow labels over voxels of label 0, the lowest first (Meyer's flooding), in place.
+    """Grow labels over voxels of label 0, always into the lowest that is beside one, in place.
 
     Voxels of one height are taken in the order in which they were reached, so the result is the
     same on every machine. The queue of each height is a chain of chunks, written and read in a
@@ -113,7 +113,9 @@ def flood(heights: Heights, labels: Labels) -> None:
             if seen > UNSEEN:
                 continue
             label[beside] = mine
-            to = max(level, UNSEEN - seen)
+            # a basin that was entered over a pass is filled at once, by one label
+            to = UNSEEN - seen
+            level = min(level, to)
             end = last[to]
             if first[to] < 0 or end & (CHUNK - 1) == 0:
                 left -= 1
@@ -185,7 +187,9 @@ def flood_edges(affinities: Bytes, labels: Labels) -> None:
                 note = 8 * beside + (side ^ 1)
             else:
                 continue
-            to = max(level, 255 - values[place + edge[side]])
+            # what was reached over a weak edge goes on over its strong ones at once
+            to = 255 - values[place + edge[side]]
+            level = min(level, to)
             end = last[to]
             if first[to] < 0 or end & (CHUNK - 1) == 0:
                 left -= 1
