@@ -147,8 +147,13 @@ def scaled(folder: Path, shape: tuple[int, int, int], parts: int, block: Any) ->
     print(f"blocks {method.blocks.size}, halo {method.blocks.halo}, one job of a core at a time\n")
     print("| Gvoxel | step | s | s a gigavoxel | peak GB | written MB |")
     print("| ---: | --- | ---: | ---: | ---: | ---: |")
-    for part in range(parts - 1, -1, -1):
-        size = (shape[0] >> part, *shape[1:])
+    sizes = [shape]
+    for _ in range(parts - 1):
+        # half of it, in whole blocks as long as there are several
+        axis = int(np.argmax(np.array(sizes[0]) / method.blocks.size))
+        z, y, x = (length // 2 if axis == n else length for n, length in enumerate(sizes[0]))
+        sizes.insert(0, (z, y, x))
+    for size in sizes:
         source, work = folder / "affinities.h5", folder / "work"
         tiled_apart(source, size)
         voxels = float(np.prod(size))
