@@ -113,9 +113,13 @@ def table(file: h5py.File, threshold: float) -> Ids:
     index = int(near[0])
     if TABLES in file:
         return np.asarray(file[TABLES][index], np.uint32)
-    merges = file[MERGES][: int(file[COUNTS][index])].astype(np.int64)
-    size = len(fragments(file)) + 1
-    graph = coo_matrix((np.ones(len(merges), np.int8), (merges[:, 0], merges[:, 1])), (size, size))
+    return merged(file[MERGES][: int(file[COUNTS][index])], len(fragments(file)))
+
+
+def merged(merges: Ids, count: int) -> Ids:
+    """The segment (n + 1,) of each of ``count`` numbered fragments after merges (m, 2)."""
+    size, pairs = count + 1, merges.astype(np.int64)
+    graph = coo_matrix((np.ones(len(pairs), np.bool_), (pairs[:, 0], pairs[:, 1])), (size, size))
     _, segment = connected_components(graph, directed=False)
     # fragment 0 is background and merges with nothing, so it is component 0
     return np.asarray(segment, np.uint32)

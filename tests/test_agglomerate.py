@@ -241,6 +241,7 @@ def test_channels_are_found_by_offset_and_places_are_kept(tmp_path: Path) -> Non
         ({"fragments": {"method": "watershd"}}, "watershd"),
         ({"fragments": {"method": "watershed", "smoothing": -1}}, "smoothing"),
         ({"fragments": None}, "fragments must be null where"),
+        ({"blocks": {"size": [1000, 2000, 2000]}}, "4,532,742,144 voxels, at most 2,000,000,000"),
         ({"fragments": {}, "merge": {"method": "mutex"}}, "fragments"),
     ],
 )

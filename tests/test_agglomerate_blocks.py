@@ -204,12 +204,29 @@ def test_hierarchical_agglomeration_is_brute_force(score: Any) -> None:
     random = np.random.default_rng(1)
     values = random.integers(0, 256, (3, 12, 20, 24)).astype(np.uint8)
     graph = regions.of_block(values, boxes((12, 20, 24), (2, 4, 3)), histograms=True)
-    thresholds = [0.2, 0.35, 0.4, 0.45, 0.48, 0.5, 0.55, 0.7, 0.9]
+    thresholds = [
+        0.02,
+        0.03,
+        0.04,
+        0.05,
+        0.06,
+        0.07,
+        0.08,
+        0.2,
+        0.35,
+        0.4,
+        0.45,
+        0.48,
+        0.5,
+        0.55,
+        0.7,
+        0.9,
+    ]
     merges, counts = hierarchy.agglomerate(graph, score, thresholds)
     assert 0 <= counts[0] <= counts[-1] == len(merges)
-    assert len(set(counts)) > (4 if score in ("mean", "quantile_10", "quantile_50") else 0)
+    assert len(set(counts)) > 4
     for count, expected in zip(counts, brute(graph, score, thresholds), strict=True):
-        table = hierarchy.segments(merges[:count], 240)
+        table = segmentation.merged(merges[:count], 240)
         lowest = {int(s): int(n) for n, s in reversed(list(enumerate(table))) if n}
         assert {(lowest[int(table[n])], n) for n in range(1, 241)} == expected
 
@@ -424,7 +441,7 @@ def test_memory_is_bounded_by_the_block(tmp_path: Path) -> None:
             capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent,
         )  # fmt: skip
         peaks.append(int(done.stdout) / 1024)
-    # the affinities alone grew from 7 to 28 MB, all arrays of a whole volume by some 450
+    # the affinities grew from 7 to 28 MB; in one block the second peak is 140 MB above the first
     assert peaks[1] - peaks[0] < 20, peaks
 
 
@@ -481,8 +498,8 @@ def test_jobs_have_every_block_once() -> None:
     blocks = Blocks.checked({"size": [8, 10, 9]})
     for job in range(7):
         one = blockwise.Job.make(seen.shape, blocks, job, 7)
-        places = list(one.blocks())
-        assert len(places) == one.count > 0
+        places = one.blocks()
+        assert places
         for box in places:
             seen[box] += 1
             assert all(a <= c.start and c.stop <= b

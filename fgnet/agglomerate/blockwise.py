@@ -3,7 +3,7 @@
 Blocks lie on a grid from the volume's origin; a job has a box of whole blocks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import h5py
@@ -51,28 +51,24 @@ class Job:
         return cls(shape, settings.size, inside)
 
     @property
-    def bounds(self) -> tuple[tuple[int, int], ...]:
+    def bounds(self) -> blocks.Bounds:
         """The job's box of the volume, in voxels."""
         return tuple(
             (start * size, min(stop * size, length))
             for (start, stop), size, length in zip(self.inside, self.size, self.shape, strict=True)
         )
 
-    def blocks(self) -> Iterator[Box]:
+    def blocks(self) -> list[Box]:
         """The place in the volume of each of its blocks."""
-        for place in np.ndindex(*(stop - start for start, stop in self.inside)):
-            box = [
-                slice((first + n) * size, min((first + n + 1) * size, length))
-                for (first, _), n, size, length in zip(
-                    self.inside, place, self.size, self.shape, strict=True
-                )
-            ]
-            yield box[0], box[1], box[2]
-
-    @property
-    def count(self) -> int:
-        """How many blocks it has."""
-        return int(np.prod([stop - start for start, stop in self.inside]))
+        starts = [start for start, _ in self.bounds]
+        boxes = []
+        for tile in blocks.tiles([stop - start for start, stop in self.bounds], self.size):
+            z, y, x = (
+                slice(start + cut.start, start + cut.stop)
+                for start, cut in zip(starts, tile, strict=True)
+            )
+            boxes.append((z, y, x))
+        return boxes
 
 
 @dataclass(frozen=True)
@@ -112,7 +108,7 @@ def fill(
     if isinstance(step.fragments, Components):
         halo = [0, 0, 0]  # they begin where the block does
     known = [np.empty(0, np.uint64)]
-    for box in track(job.blocks(), "fragments", job.count):
+    for box in track(job.blocks(), "fragments"):
         around, inner = widened(box, halo, halo, job.shape)
         found = fragments.make(affinities.read(around, nearest=True), step.fragments, voxel_size)
         first = np.unravel_index(np.maximum(found.begin, 0), found.labels.shape)
@@ -149,7 +145,7 @@ def collect(
     near, far, same = [], [], [np.empty((0, 2), np.int64)]
     reach = np.array(affinities.offsets)
     low, high = (-np.minimum(reach.min(0), 0)).tolist(), np.maximum(reach.max(0), 0).tolist()
-    for box in track(job.blocks(), "region graph", job.count):
+    for box in track(job.blocks(), "region graph"):
         around, inner = widened(box, low, high, job.shape)
         labels = segmentation.numbered(ids[around], known)
         values = affinities.read(box)

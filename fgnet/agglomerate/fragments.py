@@ -11,6 +11,7 @@ import numpy.typing as npt
 from bioimage_cpp.distance import distance_transform
 from scipy import ndimage
 
+from fgnet import segmentation
 from fgnet.agglomerate import flood, hierarchy, regions, seeds
 from fgnet.progress import track
 from fgnet.settings.agglomerate import Components, Watershed
@@ -62,7 +63,7 @@ def make(
         found = found.numbered()
         graph = regions.of_block(affinities, found.labels)
         merges, counts = hierarchy.agglomerate(graph, "mean", [settings.epsilon])
-        table = hierarchy.segments(merges[: counts[0]], len(found.begin) - 1).astype(np.int32)
+        table = segmentation.merged(merges[: counts[0]], len(found.begin) - 1).astype(np.int32)
         begin = np.full(int(table.max()) + 1, np.iinfo(np.int64).max)
         np.minimum.at(begin, table, found.begin)
         found = Fragments(table[found.labels], begin)

@@ -11,10 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from numba import njit
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
-from fgnet.agglomerate.regions import VALUES, Graph
+from fgnet.agglomerate.regions import VALUES, Graph, scatter
 from fgnet.settings.agglomerate import Score
 
 Ids = npt.NDArray[np.uint32]
@@ -40,15 +38,7 @@ def agglomerate(graph: Graph, score: Score, thresholds: Sequence[float]) -> tupl
     return merges.astype(np.uint32), counts.tolist()
 
 
-def segments(merges: Ids, fragments: int) -> Ids:
-    """The segment (fragments + 1,) of each fragment after merges (m, 2); fragment 0 is 0."""
-    size, pairs = fragments + 1, merges.astype(np.int64)
-    graph = coo_matrix((np.ones(len(pairs), np.bool_), (pairs[:, 0], pairs[:, 1])), (size, size))
-    _, segment = connected_components(graph, directed=False)
-    return np.asarray(segment, np.uint32)
-
-
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _merge(nodes, edges, total, count, histograms, quantile, thresholds):  # type: ignore[no-untyped-def]
     size = len(edges)
     ends, total, count = edges.copy(), total.copy(), count.copy()
@@ -133,7 +123,7 @@ def _merge(nodes, edges, total, count, histograms, quantile, thresholds):  # typ
     return merges[:done], counts
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _score(edge, total, count, quantile, cell, next_cell, first_cell, last_cell, often):  # type: ignore[no-untyped-def]
     """1 minus the statistic of an edge; its cells are put in order, one an affinity."""
     if not quantile:
@@ -159,33 +149,27 @@ def _score(edge, total, count, quantile, cell, next_cell, first_cell, last_cell,
     return 1 - at / 255
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _key(one, other):  # type: ignore[no-untyped-def]
     return np.uint64(min(one, other)) << np.uint64(32) | np.uint64(max(one, other))
 
 
-@njit(cache=True, nogil=True)
-def _home(key, slots):  # type: ignore[no-untyped-def]
-    mixed = (key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
-    return np.int64(mixed & np.uint64(slots - 1))
-
-
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _find(keys, found, key):  # type: ignore[no-untyped-def]
     """The slot of a key, or the empty one where it would be put."""
-    slot = _home(key, keys.size)
+    slot = scatter(key, keys.size)
     while found[slot] >= 0 and keys[slot] != key:
         slot = (slot + 1) & (keys.size - 1)
     return slot
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _put(keys, found, key, edge):  # type: ignore[no-untyped-def]
     slot = _find(keys, found, key)
     keys[slot], found[slot] = key, edge
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _take(keys, found, key):  # type: ignore[no-untyped-def]
     """Remove a key and move those back that had to make room for it."""
     hole = _find(keys, found, key)
@@ -194,7 +178,7 @@ def _take(keys, found, key):  # type: ignore[no-untyped-def]
         slot = (slot + 1) & (keys.size - 1)
         if found[slot] < 0:
             break
-        home = _home(keys[slot], keys.size)
+        home = scatter(keys[slot], keys.size)
         if (slot - home) & (keys.size - 1) >= (slot - hole) & (keys.size - 1):
             keys[hole], found[hole] = keys[slot], found[slot]
             hole = slot

@@ -33,7 +33,7 @@ def solve(file: h5py.File, fragments: int, contacts: Contacts, method: Method) -
     """
     merge, thresholds = method.merge, method.thresholds
     same = np.unique(contacts.same, axis=0).astype(np.uint32)  # in one order for any jobs
-    one = hierarchy.segments(same, fragments)
+    one = segmentation.merged(same, fragments)
     # each fragment goes by the lowest number of those that are one with it
     names = np.unique(one, return_index=True)[1][one]
     graph, far = regions.renamed(contacts.near, names), regions.renamed(contacts.far, names)

@@ -42,9 +42,7 @@ class Affinities:
         Raises:
             InputError: floats are not from 0 to 1.
         """
-        return self._bytes(self.channels[:3] if nearest else self.channels, box)
-
-    def _bytes(self, channels: Sequence[int], box: Box) -> Bytes:
+        channels = self.channels[:3] if nearest else self.channels
         out = np.empty((len(channels), *(cut.stop - cut.start for cut in box)), np.uint8)
         for target, channel in zip(out, channels, strict=True):
             values = self.data[(channel, *box)]

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from fgnet import joined, segmentation, volume
+from fgnet import blocks, joined, segmentation, volume
 from fgnet.agglomerate import blockwise, graphs, merge, mutex, source
 from fgnet.agglomerate.blockwise import Contacts, Job
 from fgnet.agglomerate.fragments import make
@@ -26,7 +26,6 @@ from fgnet.settings.agglomerate import (
     Waterz,
 )
 
-Bounds = tuple[tuple[int, int], ...]
 LOG = logging.getLogger(__name__)
 
 
@@ -60,7 +59,7 @@ def segment(affinities: Affinities, out: h5py.File, method: Method) -> None:
     ids = _add(out, shape, affinities)
     step, size = method.fragment_step(), volume.voxel_size(affinities.data)
     known = blockwise.fill(affinities, ids, job, step, size)
-    LOG.info("%d fragments in %s voxels, %d blocks", len(known), shape, job.count)
+    LOG.info("%d fragments in %s voxels", len(known), shape)
     contacts = blockwise.collect(affinities, ids, known, job, method.graph_step())
     finish(out, known, contacts, method)
 
@@ -181,7 +180,7 @@ def _add(
     out: h5py.File,
     shape: tuple[int, ...],
     affinities: Affinities,
-    bounds: Bounds = (),
+    bounds: blocks.Bounds = (),
 ) -> h5py.Dataset:
     """The dataset of fragments of a volume, or of a box of it."""
     size, offset = volume.voxel_size(affinities.data), volume.offset(affinities.data)

@@ -1,5 +1,6 @@
 """Settings of the stage agglomerate."""
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -17,6 +18,8 @@ Score = Literal[
     "quantile_65", "quantile_70", "quantile_75", "quantile_80", "quantile_85", "quantile_90",
     "quantile_95",
 ]  # fmt: skip
+
+LARGEST = 2_000_000_000  # voxels that 32 bits number, with room to spare
 
 # finer where high quantiles are decided
 MANY = (
@@ -156,6 +159,16 @@ class Blocks(Section):
         description="Voxels (z, y, x) around a block that its fragments are made with and cut "
         "off again; fragments by section need none along z.",
     )
+
+    @model_validator(mode="after")
+    def _countable(self) -> Self:
+        sides = [size + 2 * halo for size, halo in zip(self.size, self.halo, strict=True)]
+        if math.prod(sides) > LARGEST:
+            raise ValueError(
+                f"size: a block with its halo has {math.prod(sides):,} voxels, at most {LARGEST:,} "
+                "can be counted; make it smaller"
+            )
+        return self
 
 
 class FragmentStep(Section):
