@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from fgnet import ledger
 from fgnet.errors import InputError
 
+PROGRAM = "python -m fgnet."
 FULL = (errno.ENOSPC, errno.EDQUOT)
 REFUSED = {
     errno.EACCES: "give yourself the rights, or name another path",
@@ -25,11 +27,15 @@ REFUSED = {
 
 def parser(stage: str, text: str) -> argparse.ArgumentParser:
     """A parser for ``python -m fgnet.STAGE`` whose help starts with the module's docstring."""
-    return argparse.ArgumentParser(
-        prog=f"python -m fgnet.{stage}",
+    made = argparse.ArgumentParser(
+        prog=f"{PROGRAM}{stage}",
         description=text,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    made.add_argument(
+        "--ledger", type=Path, metavar="JSON", help="write what the job took to this file"
+    )
+    return made
 
 
 def main(
@@ -45,20 +51,24 @@ def main(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
     )
     values = vars(arguments.parse_args(argv))
-    try:
-        run(**values)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if error.errno not in REFUSED:
-            raise
-        print(f"error: {refused(error)}", file=sys.stderr, flush=True)
-        if error.errno in FULL:
-            # HDF5 crashes when it closes a file that it could not write; all else is closed
-            os._exit(2)
-        return 2
-    return 0
+    stage = arguments.prog.removeprefix(PROGRAM)
+    status, full = 0, False
+    with ledger.kept(values.pop("ledger"), stage, values.pop("named", None), values) as job:
+        try:
+            run(**values)
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            status = 2
+        except OSError as error:
+            if error.errno not in REFUSED:
+                raise
+            print(f"error: {refused(error)}", file=sys.stderr, flush=True)
+            status, full = 2, error.errno in FULL
+        job.status = status
+    if full:
+        # HDF5 crashes when it closes a file that it could not write; all else is closed
+        os._exit(status)
+    return status
 
 
 def refused(error: OSError) -> str:
@@ -81,7 +91,7 @@ def steps(
     arguments: argparse.ArgumentParser, **functions: Callable[..., Any]
 ) -> dict[str, argparse.ArgumentParser]:
     """A parser for each step of a stage, which calls its function; see :func:`run_step`."""
-    made = arguments.add_subparsers(required=True, metavar=" | ".join(functions))
+    made = arguments.add_subparsers(required=True, dest="named", metavar=" | ".join(functions))
     parsers = {}
     for name, function in functions.items():
         parsers[name] = made.add_parser(name, help=(function.__doc__ or "").split("\n")[0])

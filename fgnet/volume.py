@@ -6,9 +6,7 @@ the file carries ``made_by``, a JSON record of the stage, its settings and its i
 
 import json
 import platform
-import shutil
 import sys
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
@@ -22,6 +20,10 @@ import numpy.typing as npt
 from fgnet import __version__, joined
 from fgnet.checksum import sha256
 from fgnet.errors import Damaged, InputError
+
+# for its users these are a volume's, too; they stand apart for what must do without HDF5
+from fgnet.whole import whole_folder_or_nothing as whole_folder_or_nothing
+from fgnet.whole import whole_or_nothing as whole_or_nothing
 
 RAW = "volumes/raw"
 LABELS = "volumes/labels/neuron_ids"
@@ -40,37 +42,6 @@ LIBRARIES = {
 }  # fmt: skip
 Array = npt.NDArray[Any]
 Triple = tuple[float, float, float]
-
-
-@contextmanager
-def whole_or_nothing(path: Path) -> Iterator[Path]:
-    """Give a unique path beside ``path`` to write to; move it into place at the end.
-
-    When the work fails, the partial file goes and ``path`` stays as it was.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def whole_folder_or_nothing(path: Path) -> Iterator[Path]:
-    """Give a new folder beside ``path`` to fill; move it into place at the end.
-
-    When the work fails, the partial folder goes and ``path`` stays as it was.
-    """
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        shutil.rmtree(path, ignore_errors=True)
-        partial.replace(path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 Blocks lie on a grid from the volume's origin; a job has a box of whole blocks.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,6 +58,11 @@ class Job:
             (start * size, min(stop * size, length))
             for (start, stop), size, length in zip(self.inside, self.size, self.shape, strict=True)
         )
+
+    @property
+    def voxels(self) -> int:
+        """How many voxels its box has."""
+        return math.prod(stop - start for start, stop in self.bounds)
 
     def blocks(self) -> list[Box]:
         """The place in the volume of each of its blocks."""

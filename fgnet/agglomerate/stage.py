@@ -5,13 +5,14 @@ A volume's fragments and region graph are made by one job (:func:`run`) or by se
 """
 
 import logging
+import math
 from pathlib import Path
 
 import h5py
 import numpy as np
 import numpy.typing as npt
 
-from fgnet import blocks, joined, segmentation, volume
+from fgnet import blocks, joined, ledger, segmentation, volume
 from fgnet.agglomerate import blockwise, graphs, merge, mutex, source
 from fgnet.agglomerate.blockwise import Contacts, Job
 from fgnet.agglomerate.fragments import make
@@ -51,6 +52,7 @@ def run(input: Path, output: Path, settings: str) -> None:
 def segment(affinities: Affinities, out: h5py.File, method: Method) -> None:
     """Write the segmentation of a volume."""
     shape = affinities.shape
+    ledger.voxels(math.prod(shape))
     if method.whole:
         ids = whole(affinities, out, method)
         _add(out, shape, affinities)[:] = ids
@@ -111,6 +113,7 @@ def run_fragments(input: Path, output: Path, settings: str, shard: int, shards: 
         job = Job.make(affinities.shape, step.blocks, shard, shards)
         with volume.create(output, "agglomerate", step.model_dump(mode="json"), [input]) as out:
             joined.mark(out, job.bounds, job.shape)
+            ledger.voxels(job.voxels)
             ids = _add(out, tuple(b - a for a, b in job.bounds), affinities, job.bounds)
             size = volume.voxel_size(affinities.data)
             known = blockwise.fill(affinities, ids, job, step, size)
@@ -144,6 +147,7 @@ def run_graph(
     with volume.opened(input) as file, volume.opened(index) as found:
         affinities = source.opened(file, step.shortest)
         job = Job.make(affinities.shape, step.blocks, shard, shards)
+        ledger.voxels(job.voxels)
         ids = volume.dataset(found, volume.FRAGMENTS, kind="u")
         known = segmentation.fragments(found)
         contacts = blockwise.collect(affinities, ids, known, job, step)

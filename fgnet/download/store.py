@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fgnet import volume
+from fgnet import ledger, volume
 from fgnet.blocks import tiles
 from fgnet.download.assemble import Assembled
 from fgnet.download.layers import Slices
@@ -41,6 +42,7 @@ def store(
         InputError: grey values are not finite or all alike, labels are negative or no integers.
     """
     shape = made.image.shape
+    ledger.voxels(math.prod(shape))
     whole = (slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2]))
     # all that can be known to be wrong is found before the first voxel is fetched
     ids = None if made.labels is None else id_type(made.labels.dtype, made.labels.name)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fgnet import metrics, progress, scores, segmentation, volume
+from fgnet import ledger, metrics, progress, scores, segmentation, volume
 from fgnet.errors import InputError
 from fgnet.evaluate.overlaps import measure
 
@@ -27,6 +27,7 @@ def run(segmentation_file: Path, labels_file: Path, output: Path) -> None:
         region = volume.region(labels, fragments)
         mask = labelled.get(volume.MASK)
         overlaps = measure(fragments, labels, region, mask)
+        ledger.voxels(overlaps.voxels)
         scored = int(overlaps.ids.counts.sum())
         if scored == 0:
             box = ", ".join(

@@ -10,12 +10,13 @@ python -m fgnet.export serve --folder results/export
 A layer's format follows from the suffix of its output: .precomputed, .ome.zarr, .h5, .ome.tif.
 """
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from fgnet import command
+from fgnet import command, ledger
 from fgnet.errors import InputError
 from fgnet.settings.base import Box
 from fgnet.settings.export import SUFFIX, Folder, Format, LayerName
@@ -41,6 +42,7 @@ def run_layer(
     wanted, part = Folder.from_json(settings), Box.from_json(box)
     parameters = {"format": format, **wanted.model_dump(mode="json")}
     with source.opened(layer, input, part, threshold, parameters) as opened:
+        ledger.voxels(math.prod(opened.shape))
         writer(format)(opened, output, wanted)
 
 

@@ -10,12 +10,14 @@ import datetime
 import gzip
 import json
 import logging
+import math
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from fgnet import ledger
 from fgnet.errors import InputError
 from fgnet.settings.export import Skeletons
 from fgnet.volume import whole_folder_or_nothing
@@ -57,7 +59,9 @@ def run(input: Path, output: Path, settings: str, workers: int = 1) -> None:
                 shutil.copy(path, layer)  # igneous adds to it
             else:
                 (layer / path.name).symlink_to(path.resolve())
-        shape = box(json.loads((layer / "info").read_text(encoding="utf-8")), wanted.mip)
+        info = json.loads((layer / "info").read_text(encoding="utf-8"))
+        ledger.voxels(math.prod(info["scales"][wanted.mip]["size"]))
+        shape = box(info, wanted.mip)
         for arguments in (forge(wanted, shape), merge(wanted)):
             call([program, "--parallel", str(workers), "skeleton", *arguments], layer.parent)
         info = json.loads((layer / "info").read_text(encoding="utf-8"))

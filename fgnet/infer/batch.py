@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from fgnet import ledger
 from fgnet.errors import InputError
 from fgnet.infer.stream import Crop, Image, Prediction
 
@@ -44,6 +45,7 @@ class Cuda:
     def start(self) -> None:
         """Measure from here on."""
         self.most = self.peak()
+        ledger.gpu_bytes(self.most)
         torch.cuda.reset_peak_memory_stats(self.device)
         self.base = torch.cuda.memory_allocated(self.device)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
+from fgnet import ledger
 from fgnet.infer.batch import LARGEST, Batch, Cuda, predictions
 from fgnet.infer.predictor import Predictor
 from fgnet.infer.stream import Grey, Image, Plan, Prediction, Slices, blend, crops
@@ -37,6 +38,7 @@ def run(
             hand(group)
     seconds = time.perf_counter() - began
     voxels = math.prod(stop - start for start, stop in plan.bounds)
+    ledger.voxels(voxels)
     peaks = [f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GB of the host"]
     if cuda is not None:
         peaks.append(f"{cuda.peak() / 2**30:.2f} GB of the GPU")

@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from fgnet import sections, volume
+from fgnet import ledger, sections, volume
 from fgnet.errors import InputError
 from fgnet.normalize import defects
 from fgnet.normalize.mapping import Mapping
@@ -45,6 +45,7 @@ def run(
     inputs = [input] if reference is None else [input, reference]
     with volume.opened(input) as source:
         raw = readable(source)
+        ledger.voxels(raw.size)
         target = None if reference is None else appearance(reference, wanted, block)
         with volume.create(output, "normalize", wanted.model_dump(mode="json"), inputs) as file:
             found = measure(raw, wanted, block, target, file)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fgnet import device as devices
+from fgnet import ledger
 from fgnet.errors import InputError
 from fgnet.model.losses import affinity_loss
 from fgnet.settings.train import Model
@@ -80,6 +81,7 @@ class Engine:
                 row = self.step(parallel, forward, feed.next(), progress)
                 state.step += 1
                 state.seconds += time.monotonic() - start
+                ledger.voxels(settings.batch * math.prod(settings.crop))
                 if self.due() or state.step % every == 0:
                     diary.tell(self.record(row), state, self.progress())
                 else:

@@ -7,6 +7,7 @@ rule agglomerate:
         segmentation="results/agglomerate/{model}/{agglomeration}/{volume}.h5",
     log:
         "results/logs/agglomerate/{model}/{agglomeration}/{volume}.log",
+        ledger="results/ledger/agglomerate/{model}/{agglomeration}/{volume}.json",
     benchmark:
         "results/benchmarks/agglomerate/{model}/{agglomeration}/{volume}.tsv"
     wildcard_constraints:
@@ -20,8 +21,8 @@ rule agglomerate:
         settings=agglomerate_settings,
         code=fingerprint("agglomerate"),
     shell:
-        "python -m fgnet.agglomerate volume --input {input.affinities:q}"
-        " --output {output.segmentation:q} --settings {params.settings:q} &> {log:q}"
+        "python -m fgnet.agglomerate --ledger {log.ledger:q} volume --input {input.affinities:q}"
+        " --output {output.segmentation:q} --settings {params.settings:q} &> {log[0]:q}"
 
 
 # The others by several jobs. A job reads what it needs of its neighbours through the one file over
@@ -34,6 +35,7 @@ rule agglomerate_fragments:
         fragments="results/agglomerate/{model}/{agglomeration}/{volume}/fragments/{shard}-of-{shards}.h5",
     log:
         "results/logs/agglomerate/{model}/{agglomeration}/{volume}/fragments/{shard}-of-{shards}.log",
+        ledger="results/ledger/agglomerate/{model}/{agglomeration}/{volume}/fragments/{shard}-of-{shards}.json",
     benchmark:
         "results/benchmarks/agglomerate/{model}/{agglomeration}/{volume}/fragments/{shard}-of-{shards}.tsv"
     wildcard_constraints:
@@ -47,9 +49,9 @@ rule agglomerate_fragments:
         settings=fragment_settings,
         code=fingerprint("agglomerate"),
     shell:
-        "python -m fgnet.agglomerate fragments --input {input.affinities:q}"
+        "python -m fgnet.agglomerate --ledger {log.ledger:q} fragments --input {input.affinities:q}"
         " --shard {wildcards.shard} --shards {wildcards.shards}"
-        " --output {output.fragments:q} --settings {params.settings:q} &> {log:q}"
+        " --output {output.fragments:q} --settings {params.settings:q} &> {log[0]:q}"
 
 
 rule agglomerate_index:
@@ -59,6 +61,7 @@ rule agglomerate_index:
         index="results/agglomerate/{model}/{agglomeration}/{volume}/fragments.h5",
     log:
         "results/logs/agglomerate/{model}/{agglomeration}/{volume}/fragments.log",
+        ledger="results/ledger/agglomerate/{model}/{agglomeration}/{volume}/fragments.json",
     benchmark:
         "results/benchmarks/agglomerate/{model}/{agglomeration}/{volume}/fragments.tsv"
     wildcard_constraints:
@@ -71,8 +74,8 @@ rule agglomerate_index:
     params:
         code=fingerprint("agglomerate"),
     shell:
-        "python -m fgnet.agglomerate index --first {input.fragments[0]:q}"
-        " --output {output.index:q} &> {log:q}"
+        "python -m fgnet.agglomerate --ledger {log.ledger:q} index --first {input.fragments[0]:q}"
+        " --output {output.index:q} &> {log[0]:q}"
 
 
 rule agglomerate_graph:
@@ -83,6 +86,7 @@ rule agglomerate_graph:
         graph="results/agglomerate/{model}/{agglomeration}/{volume}/graph/{shard}-of-{shards}.h5",
     log:
         "results/logs/agglomerate/{model}/{agglomeration}/{volume}/graph/{shard}-of-{shards}.log",
+        ledger="results/ledger/agglomerate/{model}/{agglomeration}/{volume}/graph/{shard}-of-{shards}.json",
     benchmark:
         "results/benchmarks/agglomerate/{model}/{agglomeration}/{volume}/graph/{shard}-of-{shards}.tsv"
     wildcard_constraints:
@@ -96,9 +100,9 @@ rule agglomerate_graph:
         settings=graph_settings,
         code=fingerprint("agglomerate"),
     shell:
-        "python -m fgnet.agglomerate graph --input {input.affinities:q}"
+        "python -m fgnet.agglomerate --ledger {log.ledger:q} graph --input {input.affinities:q}"
         " --index {input.index:q} --shard {wildcards.shard} --shards {wildcards.shards}"
-        " --output {output.graph:q} --settings {params.settings:q} &> {log:q}"
+        " --output {output.graph:q} --settings {params.settings:q} &> {log[0]:q}"
 
 
 rule agglomerate_merge:
@@ -111,6 +115,7 @@ rule agglomerate_merge:
         segmentation="results/agglomerate/{model}/{agglomeration}/{volume}.h5",
     log:
         "results/logs/agglomerate/{model}/{agglomeration}/{volume}.log",
+        ledger="results/ledger/agglomerate/{model}/{agglomeration}/{volume}.json",
     benchmark:
         "results/benchmarks/agglomerate/{model}/{agglomeration}/{volume}.tsv"
     wildcard_constraints:
@@ -124,6 +129,7 @@ rule agglomerate_merge:
         settings=agglomerate_settings,
         code=fingerprint("agglomerate"),
     shell:
-        "python -m fgnet.agglomerate merge --fragments {input.fragments[0]:q}"
+        "python -m fgnet.agglomerate --ledger {log.ledger:q} merge"
+        " --fragments {input.fragments[0]:q}"
         " --index {input.index:q} --graph {input.graphs[0]:q}"
-        " --output {output.segmentation:q} --settings {params.settings:q} &> {log:q}"
+        " --output {output.segmentation:q} --settings {params.settings:q} &> {log[0]:q}"

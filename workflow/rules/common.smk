@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 from fgnet.errors import InputError
 from fgnet.fingerprint import fingerprint
+from fgnet.revision import revision
 from fgnet.settings.config import load
 
 try:
@@ -32,8 +33,12 @@ SCATTERED = [
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
 )
-# Snakemake clears PYTHONPATH in conda rules, so every shell command sets it.
-shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(ROOT))}; ")
+# Snakemake clears PYTHONPATH in conda rules, so every shell command sets it. The revision is for the
+# ledger; asked for here, not by each job, whose own children it would be counted among.
+shell.prefix(
+    f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(ROOT))}"
+    f" FGNET_REVISION={revision(ROOT)}; "
+)
 
 
 def names(section):

@@ -5,6 +5,7 @@ rule download:
         volume="results/download/{volume}.h5",
     log:
         "results/logs/download/{volume}.log",
+        ledger="results/ledger/download/{volume}.json",
     benchmark:
         "results/benchmarks/download/{volume}.tsv"
     conda:
@@ -16,8 +17,8 @@ rule download:
         settings=download_settings,
         code=fingerprint("download"),
     shell:
-        "python -m fgnet.download volume --volume {wildcards.volume:q}"
-        " --settings {params.settings:q} --output {output.volume:q} &> {log:q}"
+        "python -m fgnet.download --ledger {log.ledger:q} volume --volume {wildcards.volume:q}"
+        " --settings {params.settings:q} --output {output.volume:q} &> {log[0]:q}"
 
 
 rule download_sam2:
@@ -26,6 +27,7 @@ rule download_sam2:
         checksum="results/download/sam2/{checkpoint}.pt.sha256",
     log:
         "results/logs/download/sam2/{checkpoint}.log",
+        ledger="results/ledger/download/sam2/{checkpoint}.json",
     benchmark:
         "results/benchmarks/download/sam2/{checkpoint}.tsv"
     conda:
@@ -37,8 +39,8 @@ rule download_sam2:
         settings=lambda wildcards: CONFIG.download.canonical(),
         code=fingerprint("download"),
     shell:
-        "python -m fgnet.download sam2 --name {wildcards.checkpoint:q}"
-        " --settings {params.settings:q} --output {output.checkpoint:q} &> {log:q}"
+        "python -m fgnet.download --ledger {log.ledger:q} sam2 --name {wildcards.checkpoint:q}"
+        " --settings {params.settings:q} --output {output.checkpoint:q} &> {log[0]:q}"
 
 
 rule list_datasets:

@@ -7,6 +7,7 @@ rule evaluate:
         scores="results/evaluate/{model}/{agglomeration}/{volume}.json",
     log:
         "results/logs/evaluate/{model}/{agglomeration}/{volume}.log",
+        ledger="results/ledger/evaluate/{model}/{agglomeration}/{volume}.json",
     benchmark:
         "results/benchmarks/evaluate/{model}/{agglomeration}/{volume}.tsv"
     conda:
@@ -17,8 +18,9 @@ rule evaluate:
     params:
         code=fingerprint("evaluate"),
     shell:
-        "python -m fgnet.evaluate score --segmentation {input.segmentation:q}"
-        " --labels {input.labels:q} --output {output.scores:q} &> {log:q}"
+        "python -m fgnet.evaluate --ledger {log.ledger:q} score"
+        " --segmentation {input.segmentation:q}"
+        " --labels {input.labels:q} --output {output.scores:q} &> {log[0]:q}"
 
 
 rule evaluate_threshold:
@@ -28,6 +30,7 @@ rule evaluate_threshold:
         threshold="results/evaluate/{model}/{agglomeration}.threshold.json",
     log:
         "results/logs/evaluate/{model}/{agglomeration}.threshold.log",
+        ledger="results/ledger/evaluate/{model}/{agglomeration}.threshold.json",
     benchmark:
         "results/benchmarks/evaluate/{model}/{agglomeration}.threshold.tsv"
     localrule: True
@@ -37,5 +40,6 @@ rule evaluate_threshold:
         settings=evaluate_settings,
         code=fingerprint("evaluate"),
     shell:
-        "python -m fgnet.evaluate choose --scores {input.scores:q} --output {output.threshold:q}"
-        " --settings {params.settings:q} &> {log:q}"
+        "python -m fgnet.evaluate --ledger {log.ledger:q} choose"
+        " --scores {input.scores:q} --output {output.threshold:q}"
+        " --settings {params.settings:q} &> {log[0]:q}"

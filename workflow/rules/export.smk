@@ -7,6 +7,7 @@ rule export_folder:
         folder=directory("results/export/{place}/{layer}.{kind}"),
     log:
         "results/logs/export/{place}/{layer}.{kind}.log",
+        ledger="results/ledger/export/{place}/{layer}.{kind}.json",
     benchmark:
         "results/benchmarks/export/{place}/{layer}.{kind}.tsv"
     wildcard_constraints:
@@ -21,9 +22,10 @@ rule export_folder:
         settings=export_settings,
         code=fingerprint("export"),
     shell:
-        "python -m fgnet.export layer --layer {wildcards.layer} --input {input.data:q}"
+        "python -m fgnet.export --ledger {log.ledger:q} layer"
+        " --layer {wildcards.layer} --input {input.data:q}"
         " --threshold {input.threshold:q} --box {params.box:q}"
-        " --settings {params.settings:q} --output {output.folder:q} &> {log:q}"
+        " --settings {params.settings:q} --output {output.folder:q} &> {log[0]:q}"
 
 
 rule export_file:
@@ -35,6 +37,7 @@ rule export_file:
         file="results/export/{place}/{layer}.{kind}",
     log:
         "results/logs/export/{place}/{layer}.{kind}.log",
+        ledger="results/ledger/export/{place}/{layer}.{kind}.json",
     benchmark:
         "results/benchmarks/export/{place}/{layer}.{kind}.tsv"
     wildcard_constraints:
@@ -48,9 +51,10 @@ rule export_file:
         box=export_box,
         code=fingerprint("export"),
     shell:
-        "python -m fgnet.export layer --layer {wildcards.layer} --input {input.data:q}"
+        "python -m fgnet.export --ledger {log.ledger:q} layer"
+        " --layer {wildcards.layer} --input {input.data:q}"
         " --threshold {input.threshold:q} --box {params.box:q}"
-        " --output {output.file:q} &> {log:q}"
+        " --output {output.file:q} &> {log[0]:q}"
 
 
 rule export_skeletons:
@@ -62,6 +66,7 @@ rule export_skeletons:
         ),
     log:
         "results/logs/export/{volume}/{model}/{agglomeration}/skeletons.log",
+        ledger="results/ledger/export/{volume}/{model}/{agglomeration}/skeletons.json",
     benchmark:
         "results/benchmarks/export/{volume}/{model}/{agglomeration}/skeletons.tsv"
     conda:
@@ -74,9 +79,9 @@ rule export_skeletons:
         settings=skeleton_settings,
         code=fingerprint("export"),
     shell:
-        "python -m fgnet.export skeletons --input {input.segmentation:q}"
+        "python -m fgnet.export --ledger {log.ledger:q} skeletons --input {input.segmentation:q}"
         " --settings {params.settings:q} --workers {threads}"
-        " --output {output.folder:q} &> {log:q}"
+        " --output {output.folder:q} &> {log[0]:q}"
 
 
 rule export_state:
@@ -88,6 +93,7 @@ rule export_state:
         links="results/export/{volume}/neuroglancer.html",
     log:
         "results/logs/export/{volume}/neuroglancer.log",
+        ledger="results/ledger/export/{volume}/neuroglancer.json",
     benchmark:
         "results/benchmarks/export/{volume}/neuroglancer.tsv"
     localrule: True
@@ -97,5 +103,5 @@ rule export_state:
         parameters=state_parameters,
         code=fingerprint("export"),
     shell:
-        "python -m fgnet.export state --parameters {params.parameters:q}"
-        " --output {output.state:q} &> {log:q}"
+        "python -m fgnet.export --ledger {log.ledger:q} state --parameters {params.parameters:q}"
+        " --output {output.state:q} &> {log[0]:q}"

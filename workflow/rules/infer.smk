@@ -6,6 +6,7 @@ rule infer_shard:
         affinities="results/infer/{model}/{volume}/{shard}-of-{shards}.h5",
     log:
         "results/logs/infer/{model}/{volume}/{shard}-of-{shards}.log",
+        ledger="results/ledger/infer/{model}/{volume}/{shard}-of-{shards}.json",
     benchmark:
         "results/benchmarks/infer/{model}/{volume}/{shard}-of-{shards}.tsv"
     conda:
@@ -20,10 +21,11 @@ rule infer_shard:
         box=box,
         code=fingerprint("infer"),
     shell:
-        "python -m fgnet.infer shard --checkpoint {input.checkpoint:q} --volume {input.volume:q}"
+        "python -m fgnet.infer --ledger {log.ledger:q} shard"
+        " --checkpoint {input.checkpoint:q} --volume {input.volume:q}"
         " --box {params.box:q} --shard {wildcards.shard} --shards {wildcards.shards}"
         " --settings {params.settings:q} --output {output.affinities:q}"
-        " --threads {threads} 2>&1 | tee {log:q}"
+        " --threads {threads} 2>&1 | tee {log[0]:q}"
 
 
 rule infer:
@@ -33,6 +35,7 @@ rule infer:
         affinities="results/infer/{model}/{volume}.h5",
     log:
         "results/logs/infer/{model}/{volume}.log",
+        ledger="results/ledger/infer/{model}/{volume}.json",
     benchmark:
         "results/benchmarks/infer/{model}/{volume}.tsv"
     conda:
@@ -43,5 +46,6 @@ rule infer:
     params:
         code=fingerprint("infer"),
     shell:
-        "python -m fgnet.infer join --first {input.pieces[0]:q} --output {output.affinities:q}"
-        " &> {log:q}"
+        "python -m fgnet.infer --ledger {log.ledger:q} join"
+        " --first {input.pieces[0]:q} --output {output.affinities:q}"
+        " &> {log[0]:q}"

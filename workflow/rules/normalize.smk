@@ -6,6 +6,7 @@ rule normalize:
         volume="results/normalize/{volume}.h5",
     log:
         "results/logs/normalize/{volume}.log",
+        ledger="results/ledger/normalize/{volume}.json",
     benchmark:
         "results/benchmarks/normalize/{volume}.tsv"
     conda:
@@ -17,5 +18,6 @@ rule normalize:
         settings=normalize_settings,
         code=fingerprint("normalize"),
     shell:
-        "python -m fgnet.normalize --input {input.volume:q} --reference {input.reference:q}"
-        " --output {output.volume:q} --settings {params.settings:q} &> {log:q}"
+        "python -m fgnet.normalize --ledger {log.ledger:q}"
+        " --input {input.volume:q} --reference {input.reference:q}"
+        " --output {output.volume:q} --settings {params.settings:q} &> {log[0]:q}"

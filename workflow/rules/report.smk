@@ -11,6 +11,7 @@ rule report_data:
     log:
         "results/logs/report/data/{volume}.log",
         notebook="results/logs/report/data/{volume}.ipynb",
+        ledger="results/ledger/report/data/{volume}.json",
     benchmark:
         "results/benchmarks/report/data/{volume}.tsv"
     conda:
@@ -22,7 +23,7 @@ rule report_data:
         parameters=data_parameters,
         code=fingerprint("report"),
     shell:
-        "python -m fgnet.report page --notebook {input.notebook:q}"
+        "python -m fgnet.report --ledger {log.ledger:q} page --notebook {input.notebook:q}"
         " --parameters {params.parameters:q} --index results/report/index.html"
         " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
 
@@ -40,6 +41,7 @@ rule report_train:
     log:
         "results/logs/report/train/{model}.log",
         notebook="results/logs/report/train/{model}.ipynb",
+        ledger="results/ledger/report/train/{model}.json",
     benchmark:
         "results/benchmarks/report/train/{model}.tsv"
     conda:
@@ -51,7 +53,7 @@ rule report_train:
         parameters=train_parameters,
         code=fingerprint("report"),
     shell:
-        "python -m fgnet.report page --notebook {input.notebook:q}"
+        "python -m fgnet.report --ledger {log.ledger:q} page --notebook {input.notebook:q}"
         " --parameters {params.parameters:q} --index results/report/index.html"
         " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
 
@@ -73,6 +75,7 @@ rule report_segment:
     log:
         "results/logs/report/segment/{model}/{agglomeration}/{volume}.log",
         notebook="results/logs/report/segment/{model}/{agglomeration}/{volume}.ipynb",
+        ledger="results/ledger/report/segment/{model}/{agglomeration}/{volume}.json",
     benchmark:
         "results/benchmarks/report/segment/{model}/{agglomeration}/{volume}.tsv"
     conda:
@@ -84,7 +87,7 @@ rule report_segment:
         parameters=segment_parameters,
         code=fingerprint("report"),
     shell:
-        "python -m fgnet.report page --notebook {input.notebook:q}"
+        "python -m fgnet.report --ledger {log.ledger:q} page --notebook {input.notebook:q}"
         " --parameters {params.parameters:q} --index results/report/index.html"
         " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
 
@@ -103,6 +106,7 @@ rule report_evaluate:
     log:
         "results/logs/report/evaluate.log",
         notebook="results/logs/report/evaluate.ipynb",
+        ledger="results/ledger/report/evaluate.json",
     benchmark:
         "results/benchmarks/report/evaluate.tsv"
     conda:
@@ -114,7 +118,7 @@ rule report_evaluate:
         parameters=evaluate_parameters,
         code=fingerprint("report"),
     shell:
-        "python -m fgnet.report page --notebook {input.notebook:q}"
+        "python -m fgnet.report --ledger {log.ledger:q} page --notebook {input.notebook:q}"
         " --parameters {params.parameters:q} --index results/report/index.html"
         " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
 
@@ -131,6 +135,7 @@ rule report_provenance:
     log:
         "results/logs/report/provenance.log",
         notebook="results/logs/report/provenance.ipynb",
+        ledger="results/ledger/report/provenance.json",
     benchmark:
         "results/benchmarks/report/provenance.tsv"
     conda:
@@ -142,7 +147,7 @@ rule report_provenance:
         parameters=provenance_parameters,
         code=fingerprint("report"),
     shell:
-        "python -m fgnet.report page --notebook {input.notebook:q}"
+        "python -m fgnet.report --ledger {log.ledger:q} page --notebook {input.notebook:q}"
         " --parameters {params.parameters:q} --index results/report/index.html"
         " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
 
@@ -160,6 +165,7 @@ rule report:
         table="results/report/scores.txt",
     log:
         "results/logs/report/index.log",
+        ledger="results/ledger/report/index.json",
     benchmark:
         "results/benchmarks/report/index.tsv"
     conda:
@@ -172,6 +178,6 @@ rule report:
         settings=report_settings,
         code=fingerprint("report"),
     shell:
-        "python -m fgnet.report index --parameters {params.parameters:q}"
+        "python -m fgnet.report --ledger {log.ledger:q} index --parameters {params.parameters:q}"
         " --settings {params.settings:q} --output {output.index:q} --table {output.table:q}"
-        " &> {log:q}"
+        " &> {log[0]:q}"

@@ -12,6 +12,7 @@ rule train:
         augmentations="results/train/{model}/augmentations.h5",
     log:
         "results/logs/train/{model}.log",
+        ledger="results/ledger/train/{model}.json",
     benchmark:
         "results/benchmarks/train/{model}.tsv"
     conda:
@@ -26,8 +27,9 @@ rule train:
         boxes=training_boxes,
         code=fingerprint("train"),
     shell:
-        "python -m fgnet.train --volumes {input.volumes:q} --validation {input.validation:q}"
+        "python -m fgnet.train --ledger {log.ledger:q}"
+        " --volumes {input.volumes:q} --validation {input.validation:q}"
         " --sam2 {input.sam2:q} --boxes {params.boxes:q} --settings {params.settings:q}"
         " --output {output.checkpoint:q} --last {output.last:q} --history {output.history:q}"
         " --made-by {output.made_by:q} --augmentations {output.augmentations:q}"
-        " --threads {threads} --processes {resources.gpu} 2>&1 | tee -i {log:q}"
+        " --threads {threads} --processes {resources.gpu} 2>&1 | tee -i {log[0]:q}"

@@ -1,0 +1,174 @@
+"""The ledger: a job's entry holds what the job did, also when it fails or is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from conftest import normalized
+
+from fgnet import ledger, volume
+from fgnet.revision import CHANGED, revision
+
+MB = 2**20
+# a stage of one step that does what it is told in Python
+JOB = """
+import sys
+from pathlib import Path
+from fgnet import command, ledger
+from fgnet.errors import InputError
+
+def run(code: str, output: Path, other: Path) -> None:
+    exec(code)
+
+parser = command.parser("some", "text")
+steps = command.steps(parser, work=run)
+for name, kind in (("code", str), ("output", Path), ("other", Path)):
+    steps["work"].add_argument(f"--{name}", type=kind)
+sys.exit(command.main(parser, command.run_step))
+"""
+
+
+def start(folder: Path, code: str, *options: str) -> "subprocess.Popen[bytes]":
+    """Start a job in a folder, with the entry results/ledger/a/ä b.json."""
+    (folder / "job.py").write_text(JOB)
+    (folder / "input").touch()
+    return subprocess.Popen(
+        [sys.executable, "job.py", *options, "work", "--code", code, "--output", "out",
+         "--other", "input"],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+    )  # fmt: skip
+
+
+def job(folder: Path, code: str) -> dict[str, Any]:
+    """The entry of a job that has run."""
+    start(folder, code, "--ledger", "results/ledger/a/ä b.json").wait()
+    ((name, entry),) = ledger.entries(folder / "results/ledger")
+    assert name == "a/ä b"
+    return entry
+
+
+def test_an_entry_says_what_the_job_did(tmp_path: Path) -> None:
+    entry = job(
+        tmp_path,
+        "from time import process_time as now; begun = now()\n"
+        "output.write_bytes(bytearray(50 << 20)); ledger.voxels(7000); ledger.voxels(3000)\n"
+        "while now() - begun < 0.3: pass",
+    )
+    assert (entry["stage"], entry["step"], entry["status"], entry["attempt"]) == ("some", "work",
+                                                                                  0, 1)  # fmt: skip
+    assert entry["wrote"] == ["out"] and entry["read"] == ["input"]
+    assert 50 * MB <= entry["write_bytes"] < 51 * MB
+    assert 60 * MB < entry["peak_bytes"] < 400 * MB and entry["peak_bytes_of_a_child"] == 0
+    assert entry["cpu_seconds"] > 0.29 and entry["cpu_seconds_of_children"] == 0
+    assert entry["voxels"] == 10_000 and entry["gpu"] is None
+    assert entry["voxels_per_second"] == pytest.approx(10_000 / entry["seconds"])
+    assert entry["started"] < entry["ended"]
+    listed = tmp_path / f"results/ledger/environments/{entry['environment']}.json"
+    assert json.loads(listed.read_text())["packages"]["h5py"] == __import__("h5py").__version__
+
+
+def test_children_are_counted(tmp_path: Path) -> None:
+    work = "import time; a = bytearray(300 << 20); open('out', 'wb').write(a[: 40 << 20])\n" \
+           "while time.process_time() < 1: pass"  # fmt: skip
+    entry = job(tmp_path, f"import subprocess; subprocess.run([sys.executable, '-c', {work!r}])")
+    assert entry["cpu_seconds_of_children"] > 0.99
+    assert entry["peak_bytes_of_a_child"] > 300 * MB > entry["peak_bytes"]
+    assert entry["write_bytes"] >= 40 * MB and entry["wrote"] == ["out"]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("raise InputError('wrong: mend it')", 2),
+        ("raise OSError(28, 'No space left on device', 'out')", 2),
+        ("raise ValueError", 1),
+        ("raise SystemExit(143)", 143),
+    ],
+)
+def test_a_failed_job_leaves_its_status(tmp_path: Path, code: str, status: int) -> None:
+    entry = job(tmp_path, code)
+    assert entry["status"] == status and entry["ended"] and entry["seconds"] >= 0
+    assert job(tmp_path, code)["attempt"] == 2
+    assert job(tmp_path, "pass")["attempt"] == 3
+    assert job(tmp_path, "pass")["attempt"] == 1
+
+
+def test_a_killed_job_leaves_that_it_began(tmp_path: Path) -> None:
+    path = tmp_path / "results/ledger/a/ä b.json"
+    process = start(tmp_path, "output.touch(); __import__('time').sleep(60)", "--ledger",
+                    "results/ledger/a/ä b.json")  # fmt: skip
+    while not (tmp_path / "out").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    entry = json.loads(path.read_text())
+    assert entry["started"] and entry["ended"] is None and entry["status"] is None
+    assert job(tmp_path, "pass")["attempt"] == 2
+
+
+def test_no_job_fails_for_its_ledger(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("a file where a folder is needed")
+    assert start(tmp_path, "output.touch()", "--ledger", "results/ledger/x.json").wait() == 0
+    assert start(tmp_path, "output.touch()").wait() == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"job.py", "input", "results", "out"}
+
+
+def test_the_ledger_changes_no_byte_of_a_result(tmp_path: Path) -> None:
+    source = normalized(tmp_path / "in.h5", (6, 40, 48))
+    with volume.opened(source) as file:
+        size = file[volume.RAW].size
+    settings = json.dumps({"low": 1.0, "high": 99.0})
+    made = []
+    for name, options in (("a", []), ("b", ["--ledger", str(tmp_path / "ledger/b.json")])):
+        output = tmp_path / f"{name}.h5"
+        subprocess.run(
+            [sys.executable, "-m", "fgnet.normalize", *options, "--input", str(source),
+             "--output", str(output), "--settings", settings],
+            check=True, cwd=Path(__file__).parent.parent,
+        )  # fmt: skip
+        made.append(output.read_bytes())
+    assert made[0] == made[1]
+    entry = json.loads((tmp_path / "ledger/b.json").read_text())
+    assert entry["voxels"] == size and entry["arguments"] == {}
+    # outside of the working directory nothing but names
+    assert (entry["read"], entry["wrote"]) == (["in.h5"], ["b.h5"])
+
+
+def test_memory_of_a_gpu_is_told_where_one_was_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(device: int) -> int:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    cuda = SimpleNamespace(
+        is_initialized=lambda: True, device_count=lambda: 2,
+        max_memory_allocated=[5, 9].__getitem__, get_device_name=["one", "two"].__getitem__,
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    assert ledger.gpu() == {"name": "two", "peak_bytes": 9}
+    assert ledger.gpu(12) == {"name": "two", "peak_bytes": 12}
+    cuda.max_memory_allocated = broken
+    assert ledger.gpu() is None
+    cuda.is_initialized = lambda: False
+    assert ledger.gpu() is None
+
+
+def test_the_revision_tells_whether_the_code_was_changed(tmp_path: Path) -> None:
+    assert revision(tmp_path) == ""
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    (tmp_path / "fgnet").mkdir()
+    (tmp_path / "fgnet/a.py").touch()
+    for step in (["init", "-q"], ["add", "."], ["commit", "-qm", "a"]):
+        subprocess.run([*git, *step], check=True)
+    commit = revision(tmp_path)
+    assert len(commit) == 40 and not commit.endswith(CHANGED)
+    (tmp_path / "notes").touch()
+    assert revision(tmp_path) == commit
+    (tmp_path / "fgnet/b.py").touch()
+    assert revision(tmp_path) == commit + CHANGED
