@@ -81,7 +81,7 @@ def kept(
     if path is None or os.environ.get("RANK", "0") != "0":
         yield tally
         return
-    before, files = used(), states(values)
+    files = states(values)
     entry: Record = {
         "stage": stage,
         "step": step,
@@ -99,6 +99,7 @@ def kept(
         "environment": environment(home(path)),
     }
     write(path, entry)
+    before = used()
     try:
         yield tally
     except BaseException as error:
@@ -197,9 +198,12 @@ def attempt(path: Path) -> int:
     """Which try this is, counted from the last that succeeded."""
     try:
         last = json.loads(path.read_text(encoding="utf-8"))
-        return int(last["attempt"]) + 1 if last["status"] != 0 else 1
+        status, number = last["status"], int(last["attempt"])
     except (OSError, ValueError, KeyError, TypeError):
         return 1
+    if status is None and "RANK" in os.environ:
+        return number  # the job became several processes, and had begun its entry before
+    return 1 if status == 0 else number + 1
 
 
 def home(path: Path) -> Path:
@@ -221,8 +225,8 @@ def environment(folder: Path) -> str:
 
 
 def write(path: Path, entry: Record) -> None:
-    """Write an entry."""
-    _write(path, json.dumps(entry, indent=1, ensure_ascii=False))
+    """Write an entry, in one line: Snakemake prints it after the log of a job that fails."""
+    _write(path, json.dumps(entry, ensure_ascii=False))
 
 
 def entries(folder: Path) -> Iterable[tuple[str, Record]]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import normalized
+from conftest import ROOT, normalized
 
 from fgnet import ledger, volume
 from fgnet.revision import CHANGED, revision
@@ -42,7 +43,7 @@ def start(folder: Path, code: str, *options: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "job.py", *options, "work", "--code", code, "--output", "out",
          "--other", "input"],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
 
 
@@ -114,6 +115,22 @@ def test_a_killed_job_leaves_that_it_began(tmp_path: Path) -> None:
     assert job(tmp_path, "pass")["attempt"] == 2
 
 
+def test_of_several_processes_the_first_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As torchrun starts them in place of the job, which has begun its entry."""
+    path = "results/ledger/a/ä b.json"
+    become = "import os; os.environ.update(RANK='0', WORLD_SIZE='2')\n" \
+             "os.execv(sys.executable, [sys.executable, *sys.argv[:-6], '--code', 'pass', " \
+             "*sys.argv[-4:]])"  # fmt: skip
+    assert start(tmp_path, become, "--ledger", path).wait() == 0
+    entry = json.loads((tmp_path / path).read_text())
+    assert (entry["status"], entry["processes"], entry["attempt"]) == (0, 2, 1)
+    monkeypatch.setenv("RANK", "1")
+    assert start(tmp_path, "ledger.voxels(1)", "--ledger", path).wait() == 0
+    assert json.loads((tmp_path / path).read_text()) == entry
+
+
 def test_no_job_fails_for_its_ledger(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("a file where a folder is needed")
     assert start(tmp_path, "output.touch()", "--ledger", "results/ledger/x.json").wait() == 0
@@ -132,7 +149,7 @@ def test_the_ledger_changes_no_byte_of_a_result(tmp_path: Path) -> None:
         subprocess.run(
             [sys.executable, "-m", "fgnet.normalize", *options, "--input", str(source),
              "--output", str(output), "--settings", settings],
-            check=True, cwd=Path(__file__).parent.parent,
+            check=True, cwd=ROOT,
         )  # fmt: skip
         made.append(output.read_bytes())
     assert made[0] == made[1]
@@ -172,3 +189,15 @@ def test_the_revision_tells_whether_the_code_was_changed(tmp_path: Path) -> None
     assert revision(tmp_path) == commit
     (tmp_path / "fgnet/b.py").touch()
     assert revision(tmp_path) == commit + CHANGED
+
+
+def test_every_rule_keeps_the_ledger() -> None:
+    """By the name of its benchmark file, with which its entry is joined."""
+    text = "".join(path.read_text() for path in sorted(ROOT.glob("workflow/rules/*.smk")))
+    rules = {rule.split(":")[0]: rule for rule in re.split(r"^rule ", text, flags=re.M)[1:]}
+    assert len(rules) > 20
+    for name in rules.keys() - {"list_datasets"}:
+        (measured,) = re.findall(r'"results/benchmarks/(.*)\.tsv"', rules[name])
+        assert f'ledger="results/ledger/{measured}.json"' in rules[name], name
+        assert re.search(r"python -m fgnet\.\w+ --ledger \{log\.ledger:q\}", rules[name]), name
+        assert "{log:q}" not in rules[name], name
