@@ -338,16 +338,22 @@ def test_provenance_page(files: dict[str, Path], tmp_path: Path) -> None:
     (folder / f"{NAME}.tsv".replace("/", "")).write_text("s\tmax_rss\n60.0\t1500.0\n")
     (folder / "short.tsv").write_text("s\tmax_rss\n0.1\t-\n")
     values = {
-        "config": {"train": {"seed": 17}, "path": "${FGNET_DATA}/é"},
+        "config": {
+            "train": {"seed": 17},
+            "path": "${FGNET_DATA}/é",
+            "em": "https://a:b@c.org/d?e=f",
+        },
         "benchmarks": str(tmp_path / "benchmarks"),
+        "ledger": str(tmp_path / "ledger"),
         "files": [str(files[name]) for name in ("image", "affinities", "segmentation")]
         + [str(write_scores(tmp_path / "scores.json", [1, 2, 3]))],
     }
     found = run_page("provenance", values, tmp_path / "report" / "p.html")
-    assert "2 jobs, 60.1 s in all, at most 1,500 MB resident." in found.source
+    assert "2 jobs, 60.1 s in all, at most 1.57 GB resident." in found.source
     assert sha256(files["image"]) in found.source
     assert "<td>train.seed</td>" in found.source
     assert "${FGNET_DATA}/é" in found.source
+    assert "https://c.org/d" in found.source and not re.search("a:b@|e=f", found.source)
     assert dict(provenance.records(values["files"]))[values["files"][-1]]["stage"] == "evaluate"
 
 

@@ -1,24 +1,25 @@
-"""Where results come from: settings, versions, checksums, seeds, and what each job took."""
+"""Where results come from: settings, versions, checksums, seeds."""
 
-import csv
 import json
 import platform
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from fgnet import __version__, volume
 from fgnet.report import html
-from fgnet.report.training import duration, flat
+from fgnet.report.jobs import size
+from fgnet.report.private import without_credentials
+from fgnet.report.training import flat
 
 REPORT_LIBRARIES = ("numpy", "h5py", "matplotlib", "nbconvert", "papermill")
 
 
 def config(values: dict[str, Any]) -> html.Html:
     """The whole config with defaults filled in, folded away."""
-    words = json.dumps(values, indent=2, ensure_ascii=False)
+    words = json.dumps(without_credentials(values), indent=2, ensure_ascii=False)
     return html.details("The whole config", html.tag("pre", words))
 
 
@@ -65,48 +66,17 @@ def made(files: Sequence[str]) -> html.Html:
     """For each file its stage, its size, its settings and the checksums of what it was made of."""
     parts = []
     for name, record in records(files):
-        size = Path(name).stat().st_size
+        settings = without_credentials(record["settings"])
+        bytes_ = size(Path(name).stat().st_size)
         inner = [
-            html.tag("p", f"Stage {record['stage']}, fgnet {record['fgnet']}, {_size(size)}."),
-            html.tag("pre", json.dumps(record["settings"], indent=2, ensure_ascii=False)),
+            html.tag(
+                "p",
+                f"Stage {record['stage']}, fgnet {record['fgnet']}, {bytes_}.",
+            ),
+            html.tag("pre", json.dumps(settings, indent=2, ensure_ascii=False)),
         ]
         if record["inputs"]:
             inputs = [(path, html.tag("code", sum_)) for path, sum_ in record["inputs"].items()]
             inner.insert(1, html.table(["made of", "sha256"], inputs))
         parts.append(html.details(name, html.join(inner)))
     return html.join(parts)
-
-
-def jobs(folder: Path) -> html.Html:
-    """Seconds and peak memory of every job, longest first, from Snakemake's benchmark files."""
-    rows = sorted(benchmarks(folder), key=lambda row: -row[1])
-    if not rows:
-        return html.tag("p", f"There is no benchmark file in {folder}.")
-    total = sum(seconds for _, seconds, _ in rows)
-    top = max((memory for _, _, memory in rows if memory is not None), default=0.0)
-    cells = [
-        (job, f"{seconds:.1f}", "unknown" if memory is None else f"{memory:,.0f}")
-        for job, seconds, memory in rows
-    ]
-    facts = f"{len(rows)} jobs, {duration(total)} in all, at most {top:,.0f} MB resident."
-    return html.join(
-        [html.tag("p", facts), html.table(["job", "seconds", "peak memory, MB"], cells, 2)]
-    )
-
-
-def benchmarks(folder: Path) -> Iterator[tuple[str, float, float | None]]:
-    """Job, seconds and peak resident memory in MB, unknown for jobs too short to measure."""
-    for path in folder.rglob("*.tsv"):
-        job = path.relative_to(folder).with_suffix("").as_posix()
-        with path.open(encoding="utf-8", newline="") as stream:
-            for row in csv.DictReader(stream, delimiter="\t"):
-                memory = row["max_rss"]
-                yield job, float(row["s"]), None if memory in ("-", "NA") else float(memory)
-
-
-def _size(size: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} TB"
