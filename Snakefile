@@ -44,3 +44,4 @@ rule all:
     input:
         rules.report.output,
         exports(),
+        rules.report_crate.output,

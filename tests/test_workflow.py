@@ -19,7 +19,8 @@ import yaml
 import zarr
 from cloudvolume import CloudVolume
 
-from fgnet import volume
+from fgnet import ledger, volume
+from fgnet.checksum import sha256
 
 ROOT = Path(__file__).parent.parent
 TINY: dict[str, Any] = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
@@ -86,6 +87,29 @@ def test_the_chain_makes_every_result(chain: Path) -> None:
     assert not list(results.rglob("*.partial")) and not list(results.rglob("saved.pt"))
 
 
+def test_every_job_is_in_the_ledger_and_the_crate(chain: Path) -> None:
+    results = chain / "results"
+    measured = {p.relative_to(results / "benchmarks").with_suffix("").as_posix()
+                for p in results.glob("benchmarks/**/*.tsv")}  # fmt: skip
+    jobs = dict(ledger.entries(results / "ledger"))
+    assert jobs.keys() == measured and len(jobs) == 27
+    assert all(job["status"] == 0 and job["wrote"] and job["revision"] for job in jobs.values())
+    without = {name for name, job in jobs.items() if not job["voxels"]}
+    assert {name.split("/")[0] for name in without - {"infer/fgnet/test", "infer/fgnet/validation",
+            "evaluate/fgnet/mean.threshold"}} == {"report"}  # fmt: skip
+    assert jobs["train/fgnet"]["voxels"] == 3 * 8 * 64 * 64
+    assert jobs["infer/fgnet/test/1-of-2"]["voxels"] == 6 * 70 * 90
+    text = (results / "ro-crate-metadata.json").read_text()
+    crate = {one["@id"]: one for one in json.loads(text)["@graph"]}
+    actions = {one["name"] for one in crate.values() if one["@id"].startswith("#job/")}
+    assert actions == jobs.keys() - {"report/crate"}
+    assert str(chain) not in text and str(ROOT) not in text
+    checkpoint = crate["train/fgnet/checkpoint.pt"]["sha256"]
+    assert checkpoint == sha256(results / "train/fgnet/checkpoint.pt")
+    shown = (results / "report/provenance.html").read_text()
+    assert "infer/fgnet/test/0-of-2" in shown and "report/provenance" in shown
+
+
 def test_nothing_is_left_to_do_and_touching_changes_nothing(chain: Path) -> None:
     for path in ("download/whole.h5", "train/fgnet/checkpoint.pt"):
         os.utime(chain / "results" / path)
@@ -93,7 +117,9 @@ def test_nothing_is_left_to_do_and_touching_changes_nothing(chain: Path) -> None
     assert status == 0 and "Nothing to be done" in text, text
 
 
-SCORES = {"report_segment", "report_evaluate", "report_provenance", "report"}
+# the provenance page and the crate hold the config, so every edit makes them anew
+ALWAYS = {"report_provenance", "report_crate"}
+SCORES = {"report_segment", "report_evaluate", "report"}
 INFER = {"infer_shard", "infer", "agglomerate", "evaluate", "evaluate_threshold"} | SCORES
 TRAIN = {"train", "report_train"}
 NORMALIZE = {"normalize", "report_data"}
@@ -122,8 +148,7 @@ def test_an_edit_reruns_what_it_touches(
 ) -> None:
     status, text = snakemake(chain, config, "--dry-run")
     assert status == 0, text
-    # the provenance page shows the config, so every edit reruns it
-    assert planned(text) - {"report_provenance"} == rules - {"report_provenance"}
+    assert planned(text) - ALWAYS == rules and "report_crate" in planned(text)
 
 
 def test_agglomeration_by_several_jobs_gives_the_same(chain: Path, tmp_path: Path) -> None:
@@ -161,7 +186,7 @@ def test_results_are_exported_for_viewers(chain: Path) -> None:
               "layers": ["image", "labels", "affinities", "segmentation"]}  # fmt: skip
     status, text = snakemake(chain, changed(export=wanted))
     assert status == 0, text
-    assert planned(text) == {"export_folder", "export_file", "export_state"}
+    assert planned(text) == {"export_folder", "export_file", "export_state", "report_crate"}
     folder = chain / "results/export/test"
     for place in ("image", "labels", "fgnet/affinities", "fgnet/mean/segmentation"):
         assert (folder / f"{place}.ome.tif").is_file()
@@ -182,7 +207,8 @@ def test_results_are_exported_for_viewers(chain: Path) -> None:
         ({}, set()),
     ):
         status, text = snakemake(chain, changed(export=export), "--dry-run")
-        assert status == 0 and planned(text) == rules, text
+        # without exports the crate names fewer files
+        assert status == 0 and planned(text) == rules | {"report_crate"}, text
 
 
 def test_a_volume_is_matched_to_another(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ python -m fgnet.report page --notebook NOTEBOOK.ipynb --parameters JSON --index 
                             --executed LOG.ipynb --output PAGE.html
 python -m fgnet.report index --parameters JSON --settings JSON --output INDEX.html
                              --table SCORES.txt
+python -m fgnet.report crate --parameters JSON --output results/ro-crate-metadata.json
+                             --workflow results/workflow --readme results/README.md
 """
 
 import sys
@@ -27,8 +29,15 @@ def run_index(parameters: str, settings: str, output: Path, table: Path) -> None
     index.run(parameters, Report.from_json(settings), output, table)
 
 
+def run_crate(parameters: str, output: Path, workflow: Path, readme: Path) -> None:
+    """Describe the results as an RO-Crate, so that their folder can be deposited."""
+    from fgnet.report import crate  # its library takes longer to load than a page to make
+
+    crate.run(parameters, output, workflow, readme)
+
+
 parser = command.parser("report", __doc__ or "")
-steps = command.steps(parser, page=run_page, index=run_index)
+steps = command.steps(parser, page=run_page, index=run_index, crate=run_crate)
 
 one = steps["page"]
 one.add_argument("--notebook", type=Path, required=True)
@@ -42,6 +51,12 @@ two.add_argument("--parameters", required=True, help="segmentations, pages, pict
 two.add_argument("--settings", default="{}", help="the config's section report as JSON")
 two.add_argument("--output", type=Path, required=True)
 two.add_argument("--table", type=Path, required=True, help="the score table as plain text")
+
+three = steps["crate"]
+three.add_argument("--parameters", required=True, help="files, config, authors, ... as JSON")
+three.add_argument("--output", type=Path, required=True, help="results/ro-crate-metadata.json")
+three.add_argument("--workflow", type=Path, required=True, help="folder for a copy of the code")
+three.add_argument("--readme", type=Path, required=True, help="results/README.md")
 
 if __name__ == "__main__":
     sys.exit(command.main(parser, command.run_step))

@@ -4,7 +4,7 @@ python -m fgnet.settings.datasets    (or `snakemake list_datasets`) prints what 
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from fgnet.errors import InputError
 from fgnet.settings.base import Section
 from fgnet.settings.volumes import Volume, Volumes
 
+FACTS = ("title", "homepage", "licence", "citation")
 REGISTRY = Path(__file__).parents[2] / "config" / "datasets"
 
 
@@ -69,6 +70,18 @@ def volumes_of(name: str, known: Mapping[str, Mapping[str, Any]]) -> dict[str, A
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
     raise InputError(f"datasets: there is no data set {name!r}; {hint}")
+
+
+def facts_of(names: Iterable[str], registry: Path = REGISTRY) -> dict[str, dict[str, str]]:
+    """Volume -> title, homepage, licence and citation of its data set, for those named."""
+    known = read(registry)
+    return {
+        volume: {key: known[dataset][key] for key in FACTS}
+        for name in names
+        for volume in volumes_of(name, known)
+        for dataset in known
+        if volume in known[dataset]["volumes"]
+    }
 
 
 def table(registry: Path = REGISTRY) -> str:

@@ -145,7 +145,35 @@ def provenance_parameters(wildcards):
             # exports carry a record of their own, and an edit of them changes no page
             "config": CONFIG.model_dump(mode="json", exclude={"export"}),
             "benchmarks": "results/benchmarks",
+            "ledger": "results/ledger",
             "files": made_files(),
+        },
+        sort_keys=True,
+    )
+
+
+PAGES = ("index", "evaluate", "provenance")
+
+
+def crate_files():
+    """What the results consist of; what the same jobs wrote besides comes with it."""
+    sam2 = [CONFIG.sam2_checkpoint(model) for model in CONFIG.train.models]
+    pages = segment_pages() + train_pages() + data_pages()
+    pages += [f"results/report/{name}.html" for name in PAGES]
+    checkpoints = [f"results/download/sam2/{name}.pt" for name in sam2 if name]
+    return list(dict.fromkeys(made_files() + checkpoints + pages + exports()))
+
+
+def crate_parameters(wildcards):
+    return json.dumps(
+        {
+            "title": CONFIG.report.title,
+            "licence": CONFIG.report.licence,
+            "authors": [author.model_dump() for author in CONFIG.report.authors],
+            "config": CONFIG.model_dump(mode="json"),
+            "datasets": facts_of(CONFIG.datasets),
+            "files": crate_files(),
+            "snakemake": snakemake.__version__,
         },
         sort_keys=True,
     )

@@ -7,6 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
+import snakemake
 from snakemake.exceptions import WorkflowError
 
 ROOT = Path(workflow.current_basedir).parent.parent
@@ -16,6 +17,7 @@ from fgnet.errors import InputError
 from fgnet.fingerprint import fingerprint
 from fgnet.revision import revision
 from fgnet.settings.config import load
+from fgnet.settings.datasets import facts_of
 
 try:
     CONFIG = load(config)

@@ -181,3 +181,29 @@ rule report:
         "python -m fgnet.report --ledger {log.ledger:q} index --parameters {params.parameters:q}"
         " --settings {params.settings:q} --output {output.index:q} --table {output.table:q}"
         " &> {log[0]:q}"
+
+
+# Last, when every job that it speaks of has left its entry in the ledger.
+rule report_crate:
+    input:
+        results=rules.report.output,
+        exports=exports(),
+    output:
+        crate="results/ro-crate-metadata.json",
+        workflow=directory("results/workflow"),
+        readme="results/README.md",
+    log:
+        "results/logs/report/crate.log",
+        ledger="results/ledger/report/crate.json",
+    benchmark:
+        "results/benchmarks/report/crate.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        parameters=crate_parameters,
+        code=fingerprint("report"),
+    shell:
+        "python -m fgnet.report --ledger {log.ledger:q} crate"
+        " --parameters {params.parameters:q} --output {output.crate:q}"
+        " --workflow {output.workflow:q} --readme {output.readme:q} &> {log[0]:q}"
