@@ -47,7 +47,8 @@ def arguments(folder: Path, data: Path, *options: str, **changes: Any) -> list[s
         "--boxes", json.dumps({"train": [{"z": [0, 8]}], "validation": [{"z": [8, 12]}]}),
         "--output", str(folder / "c.pt"), "--last", str(folder / "l.pt"),
         "--history", str(folder / "h.csv"), "--made-by", str(folder / "made_by.json"),
-        "--augmentations", str(folder / "a.h5"), "--threads", "1", *options,
+        "--augmentations", str(folder / "a.h5"), "--examples", str(folder / "e.h5"),
+        "--threads", "1", *options,
     ]  # fmt: skip
 
 

@@ -13,8 +13,7 @@ from matplotlib.axes import Axes
 from fgnet import sections, volume
 from fgnet.report import html
 from fgnet.report.curves import LINES, binned, chart
-from fgnet.report.sheet import as_rgb, beside
-from fgnet.report.slices import encode
+from fgnet.report.pictures import as_rgb, beside, encode
 
 BINS = 32  # a stretch leaves holes between grey values, which show in finer bins
 RUNS = 40  # rows of the table of defects

@@ -20,10 +20,11 @@ rule report_data:
         runtime=growing(30),
     params:
         parameters=data_parameters,
+        pages=page_list,
         code=fingerprint("report"),
     shell:
         "python -m fgnet.report page --notebook {input.notebook:q}"
-        " --parameters {params.parameters:q} --index results/report/index.html"
+        " --parameters {params.parameters:q} --pages {params.pages:q}"
         " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
 
 
@@ -31,6 +32,7 @@ rule report_train:
     input:
         history="results/train/{model}/history.csv",
         augmentations="results/train/{model}/augmentations.h5",
+        examples="results/train/{model}/examples.h5",
         notebook=notebook("train"),
     output:
         page=report(
@@ -49,10 +51,11 @@ rule report_train:
         runtime=growing(30),
     params:
         parameters=train_parameters,
+        pages=page_list,
         code=fingerprint("report"),
     shell:
         "python -m fgnet.report page --notebook {input.notebook:q}"
-        " --parameters {params.parameters:q} --index results/report/index.html"
+        " --parameters {params.parameters:q} --pages {params.pages:q}"
         " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
 
 
@@ -64,6 +67,7 @@ rule report_segment:
         segmentation="results/agglomerate/{model}/{agglomeration}/{volume}.h5",
         fragments=fragment_pieces,
         threshold="results/evaluate/{model}/{agglomeration}.threshold.json",
+        scores=own_scores,
         notebook=notebook("segment"),
     output:
         page=report(
@@ -82,10 +86,11 @@ rule report_segment:
         runtime=growing(30),
     params:
         parameters=segment_parameters,
+        pages=page_list,
         code=fingerprint("report"),
     shell:
         "python -m fgnet.report page --notebook {input.notebook:q}"
-        " --parameters {params.parameters:q} --index results/report/index.html"
+        " --parameters {params.parameters:q} --pages {params.pages:q}"
         " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
 
 
@@ -112,10 +117,11 @@ rule report_evaluate:
         runtime=growing(30),
     params:
         parameters=evaluate_parameters,
+        pages=page_list,
         code=fingerprint("report"),
     shell:
         "python -m fgnet.report page --notebook {input.notebook:q}"
-        " --parameters {params.parameters:q} --index results/report/index.html"
+        " --parameters {params.parameters:q} --pages {params.pages:q}"
         " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
 
 
@@ -140,10 +146,11 @@ rule report_provenance:
         runtime=growing(30),
     params:
         parameters=provenance_parameters,
+        pages=page_list,
         code=fingerprint("report"),
     shell:
         "python -m fgnet.report page --notebook {input.notebook:q}"
-        " --parameters {params.parameters:q} --index results/report/index.html"
+        " --parameters {params.parameters:q} --pages {params.pages:q}"
         " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
 
 
