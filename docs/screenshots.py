@@ -134,10 +134,13 @@ def browser() -> Iterator[Browser]:
             process.wait()
 
 
-def save(picture: Image.Image, path: Path) -> None:
-    """As a PNG of 256 colours, which is a third of one of all."""
+def save(picture: Image.Image, path: Path, colours: int | None = None) -> None:
+    """As a PNG, of so many colours; one of 256 is a third as large."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.convert("RGB").quantize(256).save(path, optimize=True)
+    picture = picture.convert("RGB")
+    # without the means, rare colours such as those of thin curves would be mixed
+    picture = picture.quantize(colours, kmeans=2) if colours else picture
+    picture.save(path, optimize=True)
     print(f"{path}: {path.stat().st_size:,} bytes")
 
 
@@ -156,7 +159,7 @@ def main() -> None:
         if not given.pages:
             for name, (page, device, scheme, at) in SHOWN.items():
                 picture = found.shot(given.report / page, device, scheme, at, "screen")
-                save(picture, given.output / f"report-{name}.png")
+                save(picture, given.output / f"report-{name}.png", 256)
             return
         looks = [(device, scheme, "screen") for device in WIDTHS for scheme in ("light", "dark")]
         if given.print:

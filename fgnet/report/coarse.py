@@ -54,7 +54,7 @@ class Coarse:
         """Of which voxels what is told of them holds."""
         if self.voxels == 1:
             return "all voxels"
-        return f"every {' x '.join(map(str, self.steps))}th voxel (z, y, x)"
+        return f"one voxel of {' x '.join(map(str, self.steps))} (z, y, x)"
 
 
 def copy(scene: Scene) -> Coarse:

@@ -63,8 +63,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Content]], numbers: int
         return f"<tr>{''.join(inner)}</tr>"
 
     body = "\n".join(line(row, "td") for row in rows)
+    kind = "wide numbers" if numbers else "wide"
     return Html(
-        f'<div class="wide"><table><thead>{line(header, "th")}</thead>'
+        f'<div class="{kind}"><table><thead>{line(header, "th")}</thead>'
         f"<tbody>\n{body}\n</tbody></table></div>"
     )
 

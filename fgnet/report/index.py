@@ -56,7 +56,10 @@ def run(parameters: str, settings: Report, output: Path, table: Path) -> None:
     if contents.picture is not None:
         with contents.picture.files.opened() as scene:
             middle = planes.sections(scene.shape, scene.voxel_size, settings.picture, 1)
-            parts += [html.tag("h2", contents.picture.title), *slices.row(scene, middle)]
+            parts += [
+                html.tag("h2", contents.picture.title),
+                *slices.row(scene, middle, least="22rem"),
+            ]
     parts += navigation.lists(contents.pages, output)
     with volume.whole_or_nothing(table) as partial:
         partial.write_text(results.plain(found), encoding="utf-8")

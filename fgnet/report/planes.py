@@ -1,5 +1,6 @@
 """Where a volume is cut for pictures: sections xy, and the planes xz and yz across them."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,11 @@ class Plane:
     def height(self) -> float:
         """In nm."""
         return self._extent(1 if self.name == "xy" else 0)
+
+    @property
+    def voxels(self) -> int:
+        """Of the picture."""
+        return math.prod(cut.stop - cut.start for cut in self.box)
 
     def flat(self, box: Array) -> Array:
         """What was read from the box, (..., z, y, x), as a picture (..., rows, columns)."""

@@ -11,7 +11,7 @@ from fgnet.report.planes import Array, Plane
 from fgnet.report.scene import Scene
 
 SECTIONS = 9  # to scroll through, or fewer where they would not fit into the page:
-BUDGET = 2_000_000  # bytes of the files of all sections
+BUDGET = 4_000_000  # characters of all pictures of planes
 OPACITY = 0.62
 KEYS = (
     (f"rgb{mistakes.SPLIT}", "split: a border inside one neuron, and what is cut off"),
@@ -29,11 +29,13 @@ def show(scene: Scene, longest: int, whole: metrics.Contingency | None = None) -
             :mod:`fgnet.report.coarse`.
     """
     shape, size = scene.shape, scene.voxel_size
-    one = row(scene, planes.sections(shape, size, longest, 1), whole)[0]
-    number = max(1, min(SECTIONS, int(BUDGET / (len(one.text) * 3 / 4))))
+    beside = planes.across(shape, size, longest)
+    middle = planes.sections(shape, size, longest, 1)
+    one = len(row(scene, middle, whole)[0].text)
+    room = BUDGET - one * sum(plane.voxels for plane in beside) / middle[0].voxels
+    number = max(1, min(SECTIONS, int(room / one)))
     number -= number % 2 == 0  # so that the middle section is among them
     sections = planes.sections(shape, size, longest, number)
-    beside = planes.across(shape, size, longest)
     rows = row(scene, [*sections, *beside], whole)
     titles = [f"z {scene.first[0] + plane.at}" for plane in sections]
     parts = [html.keys(KEYS)] if scene.labels is not None else []
@@ -49,9 +51,11 @@ def show(scene: Scene, longest: int, whole: metrics.Contingency | None = None) -
 
 
 def row(
-    scene: Scene, cuts: Sequence[Plane], whole: metrics.Contingency | None = None
-) -> list[html.Html]:
-    """For each plane a row of pictures; a segment has one colour in all of them."""
+    scene: Scene, cuts: Sequence[Plane], whole: metrics.Contingency | None = None,
+    least: str = "17rem",
+) -> list[html.Html]:  # fmt: skip
+    """For each plane a row of pictures, none narrower than ``least`` on a wide screen; a segment
+    has one colour in all of them."""
     rows = []
     for plane, panels in zip(cuts, pictures(scene, cuts, whole), strict=True):
         length, share = scale_bar(plane.width)
@@ -65,7 +69,7 @@ def row(
             )
             for title, picture in panels.items()
         ]
-        rows.append(html.grid(figures, "17rem", "voxels"))
+        rows.append(html.grid(figures, least, "voxels"))
     return rows
 
 

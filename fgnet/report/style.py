@@ -41,10 +41,11 @@ h2 { font-size: 1.2rem; line-height: 1.3; margin: 2.4rem 0 .5rem; overflow-wrap:
 h3 { font-size: 1rem; margin: 1.6rem 0 .3rem; overflow-wrap: anywhere; }
 p, ul { max-width: 46rem; margin: .4rem 0 .9rem; }
 a, summary { color: var(--link); }
-summary { cursor: pointer; }
+summary { cursor: pointer; overflow-wrap: anywhere; }
 small, figcaption, .soft { color: var(--soft); font-size: .87rem; }
 body > nav { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; padding: .7rem 0 .6rem;
-  border-bottom: 1px solid var(--line); font-size: .9rem; position: relative; }
+  border-bottom: 1px solid var(--line); font-size: .9rem; position: relative;
+  overflow-wrap: anywhere; }
 nav a { text-decoration: none; }
 nav a:hover { text-decoration: underline; }
 nav [aria-current], nav .here > summary { color: var(--ink); font-weight: 600; }
@@ -52,8 +53,13 @@ nav ul { position: absolute; z-index: 3; left: 0; right: 0; top: 100%; max-width
   padding: .7rem 1rem; list-style: none; background: var(--paper); border: 1px solid var(--line);
   border-top: 0; box-shadow: 0 .5rem 1rem #0003; max-height: 60vh; overflow: auto;
   display: grid; gap: .15rem 1.4rem; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }
-nav li { overflow-wrap: anywhere; }
-.wide { overflow-x: auto; margin: .6rem 0 1.2rem; }
+nav details:not([open]) > ul { display: none; }
+/* shadows tell of what is cut off: covers of the page's colour scroll over them at the ends */
+.wide { overflow-x: auto; margin: .6rem 0 1.2rem; background:
+  linear-gradient(to right, var(--paper), transparent) 0 / 2.5rem 100% no-repeat local,
+  linear-gradient(to left, var(--paper), transparent) 100% / 2.5rem 100% no-repeat local,
+  linear-gradient(to right, var(--line), transparent) 0 / .9rem 100% no-repeat scroll,
+  linear-gradient(to left, var(--line), transparent) 100% / .9rem 100% no-repeat scroll; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .34rem .8rem .34rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--line); }
@@ -99,7 +105,11 @@ svg.chart * { stroke-linejoin: round; stroke-linecap: butt; }
   font-variant-numeric: tabular-nums; }
 .tip i { display: inline-block; width: .7em; height: .7em; border-radius: 50%;
   margin-right: .4em; }
-@media (max-width: 30rem) { h1 { font-size: 1.4rem; } }
+@media (max-width: 40rem) {
+  h1 { font-size: 1.4rem; }
+  .numbers th:first-child, .numbers td:first-child { position: sticky; left: 0; max-width: 9rem;
+    background: var(--paper); overflow-wrap: anywhere; }
+}
 @media print {
   @page { margin: 14mm; }
   body { max-width: none; padding: 0; font-size: 10pt; }
@@ -112,7 +122,8 @@ svg.chart * { stroke-linejoin: round; stroke-linecap: butt; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid var(--line); }
   .grid { grid-template-columns: repeat(2, 1fr); }
   .grid.voxels { grid-template-columns: repeat(4, 1fr); gap: .5rem; }
-  .cards { grid-template-columns: 1fr 1fr; }
+  .cards { grid-template-columns: repeat(3, 1fr); gap: .8rem; }
+  .card { padding: 0; }
   a { color: var(--ink); text-decoration: underline; }
 }
 """

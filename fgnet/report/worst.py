@@ -1,10 +1,6 @@
 """The neurons that a segmentation gets most wrong, and where no neuron is known its largest
 segments: numbers, places, and views from three sides."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -14,11 +10,10 @@ from fgnet.report import colours, html, projection
 from fgnet.report.coarse import Coarse
 from fgnet.report.pictures import encode, scale_bar
 from fgnet.report.planes import AXES
+from fgnet.report.ranks import SMALL, Neuron, Voxel, largest, middle, rank
 
-NUMBER = 10
 HIGHEST = 18  # of a view, in rem
 MARGIN = 0.12  # around an object, of its longest side
-SMALL = 0.05  # a segment with less of a neuron is counted, but is not said to merge it
 PALETTE = (*(colours.rgb(number) for number in (0, 1, 2, 5, 4, 6, 3)),)
 REST = (150.0, 150.0, 150.0)  # segments beyond the palette, and what no segment has
 LEGEND = (
@@ -26,94 +21,6 @@ LEGEND = (
     "neuron's outline each segment has a colour, the largest light blue; what no segment has is "
     "grey. Pale, behind it, is what these segments hold of other neurons nearby."
 )
-Labels = npt.NDArray[Any]
-Voxel = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class Neuron:
-    """What went wrong with one neuron.
-
-    Attributes:
-        name: its id.
-        voxels: how many it has, about.
-        split, merge: what it adds to VOI split and VOI merge, in bits.
-        pieces: the segments in it, those with most of it first, and their shares of it; 0 is
-            what no segment has.
-        merged: the neurons that its segments reach into, those with most voxels first.
-        middle: a voxel of it near its middle.
-        error: a voxel in its largest part outside the segment that it belongs to, if any.
-    """
-
-    name: int
-    voxels: int
-    split: float
-    merge: float
-    pieces: list[tuple[int, float]]
-    merged: list[int]
-    middle: Voxel
-    error: Voxel | None
-
-
-def rank(copy: Coarse, overlaps: metrics.Contingency) -> list[Neuron]:
-    """The neurons that add most to the VOI, worst first, from a coarse copy."""
-    pairs = overlaps.counts.tocsc()
-    total = pairs.data.sum()
-    segment = np.asarray(pairs.sum(1)).ravel()
-    found = []
-    for column, neuron in enumerate(overlaps.neurons.tolist()):
-        part = slice(pairs.indptr[column], pairs.indptr[column + 1])
-        row, shared = pairs.indices[part], pairs.data[part].astype(np.float64)
-        split = float(shared @ np.log2(shared.sum() / shared) / total)
-        merge = float(shared @ np.log2(segment[row] / shared) / total)
-        found.append((split + merge, split, merge, neuron, row, shared))
-    found.sort(key=lambda one: (-one[0], one[3]))
-    worst = []
-    for _, split, merge, neuron, row, shared in found[:NUMBER]:
-        order = np.argsort(-shared, kind="stable")
-        pieces = [(int(overlaps.segments[row[i]]), float(shared[i] / shared.sum())) for i in order]
-        mask = copy.neurons == neuron
-        own = next((name for name, _ in pieces if name), 0)
-        rest = mask & (copy.segments != own)
-        large = [int(overlaps.segments[row[i]]) for i in order if shared[i] >= SMALL * shared.sum()]
-        worst.append(
-            Neuron(
-                name=neuron,
-                voxels=int(shared.sum()) * copy.voxels,
-                split=split,
-                merge=merge,
-                pieces=pieces,
-                merged=_partners(overlaps, [name for name in large if name], neuron),
-                middle=copy.place(middle(mask)),
-                error=copy.place(middle(rest)) if rest.any() else None,
-            )
-        )
-    return worst
-
-
-def _partners(overlaps: metrics.Contingency, segments: Sequence[int], neuron: int) -> list[int]:
-    """The other neurons of which these segments have a part that counts."""
-    rows = np.searchsorted(overlaps.segments, np.array(segments, np.uint64))
-    inside = overlaps.counts[rows]
-    shared = np.asarray(inside.sum(0)).ravel()
-    sizes = np.asarray(overlaps.counts.sum(0)).ravel()
-    order = np.argsort(-shared, kind="stable")
-    return [
-        int(overlaps.neurons[i])
-        for i in order
-        if shared[i] > SMALL * sizes[i] and overlaps.neurons[i] != neuron
-    ]
-
-
-def middle(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
-    """A voxel (3,) of the largest connected part of a mask, as deep inside as any."""
-    box = ndimage.find_objects(mask.astype(np.uint8))[0]
-    parts, _ = ndimage.label(mask[box])
-    part = parts == np.bincount(parts.ravel())[1:].argmax() + 1
-    # beyond the box there is no mask, so that a flat one has a middle too
-    depth = ndimage.distance_transform_cdt(np.pad(part, 1), "taxicab")[1:-1, 1:-1, 1:-1]
-    inside = np.unravel_index(depth.argmax(), depth.shape)
-    return np.array([cut.start + place for cut, place in zip(box, inside, strict=True)])
 
 
 def show(copy: Coarse, overlaps: metrics.Contingency | None) -> html.Html:
@@ -136,51 +43,49 @@ def show(copy: Coarse, overlaps: metrics.Contingency | None) -> html.Html:
     )
 
 
-def largest(copy: Coarse) -> list[tuple[int, int]]:
-    """The largest segments and how many voxels they have, about."""
-    names, sizes = np.unique(copy.segments, return_counts=True)
-    order = [i for i in np.argsort(-sizes, kind="stable") if names[i]][:NUMBER]
-    return [(int(names[i]), int(sizes[i]) * copy.voxels) for i in order]
-
-
 def _neuron(copy: Coarse, one: Neuron) -> html.Html:
-    real = [(name, share) for name, share in one.pieces if name]
     words = [
         f"{one.split + one.merge:.4f} bits: split {one.split:.4f}, merge {one.merge:.4f}.",
-        f"{_voxels(copy, one.voxels)} in {_many(len(real), 'segment')}"
-        + (f", the largest with {real[0][1]:.0%}." if real else "."),
+        f"{_voxels(copy, one.voxels)} in {_many(one.segments, 'segment')}"
+        + (f", the largest with {one.largest:.0%}." if one.segments else "."),
     ]
     if one.merged:
         some = ", ".join(map(str, one.merged[:5])) + (" …" if len(one.merged) > 5 else "")
         words.append(f"Merged with {_many(len(one.merged), 'neuron')}: {some}.")
-    words.append(f"Middle at {_at(one.middle)}" + (
-        f"; largest part outside its segment at {_at(one.error)}." if one.error else "."
-    ))  # fmt: skip
-    names = [name for name, _ in real]
+    if one.error:
+        words.append(f"Largest part outside its largest segment at {_at(one.error)}.")
     assert copy.neurons is not None, "without them nothing is ranked"
-    mask = copy.neurons == one.name
-    held = np.isin(copy.segments, [name for name, share in real if share >= SMALL])
-    return _card(f"Neuron {one.name}", words, copy, mask, names, held & ~mask)
+    return _card(f"Neuron {one.name}", words, copy, copy.neurons == one.name)
 
 
 def _segment(copy: Coarse, name: int, voxels: int) -> html.Html:
-    mask = copy.segments == name
-    words = [f"{_voxels(copy, voxels)}. Middle at {_at(copy.place(middle(mask)))}."]
-    return _card(f"Segment {name}", words, copy, mask, [name], np.zeros_like(mask))
+    return _card(f"Segment {name}", [f"{_voxels(copy, voxels)}."], copy, copy.segments == name)
 
 
-def _card(
-    title: str, words: Sequence[str], copy: Coarse, mask: npt.NDArray[np.bool_],
-    segments: Sequence[int], beyond: npt.NDArray[np.bool_],
-) -> html.Html:  # fmt: skip
-    """Title, numbers, and the object from three sides, its segments in colours."""
+def _card(title: str, words: list[str], copy: Coarse, mask: npt.NDArray[np.bool_]) -> html.Html:
+    """Title, numbers, where it is, and views of it."""
+    parts = []
+    if mask.any():
+        words = [*words, f"Middle at {_at(copy.place(middle(mask)))}."]
+        parts = [_views(title, copy, mask)]
+    text = [html.tag("h3", title), *(html.tag("p", part) for part in words)]
+    return html.Html(f'<div class="card">{html.join([*text, *parts]).text}</div>')
+
+
+def _views(title: str, copy: Coarse, mask: npt.NDArray[np.bool_]) -> html.Html:
+    """An object from three sides, its segments in colours, the rest of them pale."""
     box = _around(mask, copy.voxel_size)
-    order = {name: place for place, name in enumerate(segments[: len(PALETTE)], 1)}
-    names, places = np.unique(copy.segments[box], return_inverse=True)
-    numbers = np.array([order.get(name, len(PALETTE) + 1) for name in names.tolist()], np.uint8)
-    inside = np.where(mask[box], numbers[places.reshape(mask[box].shape)], 0)
+    segments, inner = copy.segments[box], mask[box]
+    names, counts = np.unique(segments[inner], return_counts=True)
+    order = [i for i in np.argsort(-counts, kind="stable") if names[i]]
+    colour = {int(names[i]): place for place, i in enumerate(order[: len(PALETTE)], 1)}
+    beyond = np.isin(segments, [names[i] for i in order if counts[i] >= SMALL * inner.sum()])
+    every, places = np.unique(segments, return_inverse=True)
+    numbers = np.array([colour.get(name, len(PALETTE) + 1) for name in every.tolist()], np.uint8)
+    inside = np.where(inner, numbers[places.reshape(segments.shape)], 0)
     thing = projection.Thing(
-        projection.cubic(inside, copy.voxel_size), projection.cubic(beyond[box], copy.voxel_size)
+        projection.cubic(inside, copy.voxel_size),
+        projection.cubic(beyond & ~inner, copy.voxel_size),
     )
     palette = np.array([(0, 0, 0), *PALETTE, REST])
     pictures = {name: projection.view(thing, name, palette) for name in AXES}
@@ -195,13 +100,11 @@ def _card(
         )
         for name, picture in pictures.items()
     ]
-    views = html.Html(
+    return html.Html(
         f'<div style="max-width: {HIGHEST * total / highest:.4g}rem">'
         f'<div class="views">{html.join(figures).text}</div>'
         f'<span class="scale" style="width: {share:.2%}">{length}</span></div>'
     )
-    text = html.join(html.tag("p", part) for part in words)
-    return html.Html(f'<div class="card">{html.tag("h3", title).text}{text.text}{views.text}</div>')
 
 
 def _around(mask: npt.NDArray[np.bool_], voxel_size: tuple[float, ...]) -> tuple[slice, ...]:

@@ -166,7 +166,7 @@ def report_pages():
     pages = [{"title": "Overview", "page": "results/report/index.html"}]
     pages.append({"title": "Scores", "page": "results/report/evaluate.html"})
     groups = {
-        "Segmentations": [
+        "Segmentation": [
             (f"{v}: {m}, {a}", f"results/report/segment/{m}/{a}/{v}.html")
             for m, a, v in segmentations("test", "predict")
         ],
