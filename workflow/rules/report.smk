@@ -6,7 +6,9 @@ rule report_data:
     output:
         page=report(
             "results/report/data/{volume}.html",
+            caption="../report/data.rst",
             category="Data",
+            labels={"volume": "{volume}"},
         ),
     log:
         "results/logs/report/data/{volume}.log",
@@ -37,7 +39,9 @@ rule report_train:
     output:
         page=report(
             "results/report/train/{model}.html",
+            caption="../report/train.rst",
             category="Training",
+            labels={"model": "{model}"},
         ),
     log:
         "results/logs/report/train/{model}.log",
@@ -72,7 +76,14 @@ rule report_segment:
     output:
         page=report(
             "results/report/segment/{model}/{agglomeration}/{volume}.html",
+            caption="../report/segment.rst",
             category="Segmentation",
+            subcategory="{volume}",
+            labels={
+                "volume": "{volume}",
+                "model": "{model}",
+                "agglomeration": "{agglomeration}",
+            },
         ),
     log:
         "results/logs/report/segment/{model}/{agglomeration}/{volume}.log",
@@ -103,7 +114,9 @@ rule report_evaluate:
     output:
         page=report(
             "results/report/evaluate.html",
+            caption="../report/evaluate.rst",
             category="Scores",
+            labels={"page": "Models and thresholds"},
         ),
     log:
         "results/logs/report/evaluate.log",
@@ -132,7 +145,9 @@ rule report_provenance:
     output:
         page=report(
             "results/report/provenance.html",
+            caption="../report/provenance.rst",
             category="Provenance",
+            labels={"page": "Provenance"},
         ),
     log:
         "results/logs/report/provenance.log",
@@ -163,7 +178,12 @@ rule report:
         thresholds=thresholds(),
         made=made_files(),
     output:
-        index=report("results/report/index.html", category="Scores"),
+        index=report(
+            "results/report/index.html",
+            caption="../report/index.rst",
+            category="Scores",
+            labels={"page": "Overview"},
+        ),
         table="results/report/scores.txt",
     log:
         "results/logs/report/index.log",
