@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fgnet import blocks, metrics, volume
+from fgnet import blocks, metrics, segmentation, volume
 from fgnet.report.scene import Box, Scene
 
 LONGEST = 256  # voxels of the copy's longest side, counted in its shortest voxel's
@@ -63,8 +63,9 @@ def copy(scene: Scene) -> Coarse:
     z, y, x = (nm * n for nm, n in zip(scene.voxel_size, step, strict=True))
     start = [n // 2 for n in step]
     first = tuple(a + b for a, b in zip(scene.first, start, strict=True))
+    ids = every(lambda box: scene.fragments[box], scene.shape, step, scene.fragments.dtype)
     return Coarse(
-        segments=every(scene.segments, scene.shape, step, np.dtype(np.uint32)),
+        segments=scene.table[segmentation.numbered(ids, scene.known)],
         neurons=None if scene.labels is None
         else every(scene.neurons, scene.shape, step, scene.labels.dtype),
         steps=step,

@@ -71,10 +71,6 @@ class Scene:
         """Fragments, numbered."""
         return segmentation.numbered(self.fragments[box], self.known)
 
-    def segments(self, box: Box) -> npt.NDArray[np.uint32]:
-        """Segments; 0 is none."""
-        return self.table[self.pieces(box)]
-
     def neurons(self, box: Box) -> Array:
         """The ground truth; 0 where it is not known, or there is none."""
         if self.labels is None:
