@@ -33,7 +33,7 @@ TALLEST = 12_000  # pixels of a whole page
 SHOWN = {
     "segment-desktop": ("segment/fgnet/mean/phantom_test.html", "desktop", "light", "h2"),
     "worst-desktop": ("segment/fgnet/mean/phantom_test.html", "desktop", "dark", ".cards"),
-    "train-desktop": ("train/fgnet.html", "desktop", "light", "body"),
+    "train-desktop": ("train/fgnet.html", "desktop", "light", "h2"),
     "index-phone": ("index.html", "phone", "light", "body"),
     "segment-phone": ("segment/fgnet/mean/phantom_test.html", "phone", "dark", "h2"),
 }  # fmt: skip

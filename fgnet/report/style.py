@@ -108,7 +108,7 @@ svg.chart * { stroke-linejoin: round; stroke-linecap: butt; }
 @media (max-width: 40rem) {
   h1 { font-size: 1.4rem; }
   .numbers th:first-child, .numbers td:first-child { position: sticky; left: 0; max-width: 9rem;
-    background: var(--paper); overflow-wrap: anywhere; }
+    min-width: 8rem; background: var(--paper); overflow-wrap: anywhere; }
 }
 @media print {
   @page { margin: 14mm; }
