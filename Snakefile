@@ -3,6 +3,11 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
+
+# The first page of snakemake --report.
+report: "workflow/report/workflow.rst"
+
+
 # A config file given on the command line replaces the demo's, it is not merged into it.
 if "volumes" not in config and "datasets" not in config:
 

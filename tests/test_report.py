@@ -1,5 +1,6 @@
 """The report: colours, pictures, tables, and whole pages that need no network."""
 
+import html as html_module
 import json
 import re
 import sys
@@ -17,22 +18,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fgnet import affinities, command, scores, segmentation, volume
+from fgnet import affinities, command, metrics, scores, segmentation, volume
 from fgnet.checksum import sha256
 from fgnet.errors import InputError
 from fgnet.normalize import stage
 from fgnet.report import (
     __main__,
+    coarse,
     colours,
     curves,
     data,
     index,
+    mistakes,
+    navigation,
     page,
+    pictures,
+    planes,
+    projection,
     provenance,
+    ranks,
     results,
     slices,
+    style,
     training,
+    worst,
 )
+from fgnet.report.scene import Files
 from fgnet.settings.report import Report
 from fgnet.settings.train import Model
 
@@ -40,6 +51,7 @@ Labels = npt.NDArray[Any]
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 VOXEL = (40.0, 4.0, 4.0)
 NAME = "Volume 'ä'; \"b\" {c} <d>"
+LINES = curves.LINES
 
 
 class Page(HTMLParser):
@@ -50,6 +62,7 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: list[str] = []
         self.links: list[str] = []
+        self.ids: list[str] = []
         self.pictures: dict[str, str] = {}
         self.source = path.read_text(encoding="utf-8")
         self.feed(self.source)
@@ -58,10 +71,14 @@ class Page(HTMLParser):
         """Keep links and pictures."""
         self.tags.append(tag)
         values = {name: value or "" for name, value in attrs}
-        if tag == "a":
+        if "id" in values:
+            self.ids.append(values["id"])
+        if tag == "a" and values["href"]:
             self.links.append(values["href"])
         if tag == "img":
             self.pictures[values["alt"]] = values["src"]
+        if tag == "svg" and values.get("role") == "img":
+            self.pictures[values["aria-label"]] = "svg"
 
 
 @pytest.fixture
@@ -149,15 +166,188 @@ def test_segments_take_the_colour_of_their_neuron() -> None:
 
 
 def test_scale_bar_is_a_round_length() -> None:
-    assert slices.scale_bar(1000.0) == ("200 nm", 0.2)
-    assert slices.scale_bar(48_000.0) == ("5 µm", pytest.approx(5 / 48))
+    assert pictures.scale_bar(1000.0) == ("200 nm", 0.2)
+    assert pictures.scale_bar(48_000.0) == ("5 µm", pytest.approx(5 / 48))
 
 
-def test_views_cut_from_the_middle_and_keep_the_voxels_shape() -> None:
-    xy, xz = slices.views((10, 100, 600), VOXEL, 50)
-    assert xy.box == (slice(5, 6), slice(25, 75), slice(275, 325))
+def test_planes_cut_from_the_middle_and_keep_the_voxels_shape() -> None:
+    shape = (10, 100, 600)
+    xz, yz = planes.across(shape, VOXEL, 50)
     assert xz.box == (slice(0, 10), slice(50, 51), slice(275, 325))
-    assert (xy.width, xy.height, xz.width, xz.height) == (200, 200, 200, 400)
+    assert yz.box == (slice(0, 10), slice(25, 75), slice(300, 301))
+    assert (xz.width, xz.height, yz.width, yz.height) == (200, 400, 200, 400)
+    three = planes.sections(shape, VOXEL, 50, 3)
+    assert [plane.at for plane in three] == [1, 5, 8]
+    assert three[1].box[1:] == (slice(25, 75), slice(275, 325))
+    assert [plane.at for plane in planes.sections((2, 9, 9), VOXEL, 50, 9)] == [0, 1]
+    values = np.arange(24).reshape(2, 3, 4)
+    assert yz.flat(values[:, :, 1:2]).tolist() == values[:, :, 1].tolist()
+
+
+def test_a_chart_follows_the_scheme_and_tells_its_values() -> None:
+    def draw(axes: Any) -> None:
+        axes.plot([0, 10], [2, 4], color=LINES[1], label="one & 'two'")
+        axes.fill_between([0, 5, 10], [1, 2, 3], [2, 3, 5], color=LINES[0], label="band")
+        axes.bar([0, 4], [1, 3], 2, align="edge", color=LINES[2], label="bars")
+        axes.axvline(3, color=LINES[3])
+        axes.set(xlabel="x", xlim=(0, 10), ylim=(0, 10))
+
+    source = curves.chart(draw, "A <chart>", "caption").text
+    for colour in style.LIGHT.values():
+        assert source.count(colour) == source.count(f", {colour})")  # of a variable, if need be
+    found = re.search("data-hover='(.*?)' data-top='(.*?)' data-bottom='(.*?)'", source)
+    assert found
+    told = json.loads(html_module.unescape(found[1]))
+    assert told["axis"] == "x"
+    line, band, bars = told["series"]
+    assert (line["name"], line["colour"]) == ("one & 'two'", "var(--c1)")
+    assert [point[2:] for point in line["points"]] == [["0", "2"], ["10", "4"]]
+    assert [point[2:] for point in band["points"]] == [
+        ["0", "1 to 2"], ["5", "2 to 3"], ["10", "3 to 5"]
+    ]  # fmt: skip
+    assert [point[2:] for point in bars["points"]] == [["1", "1"], ["5", "3"]]
+    top, bottom = float(found[2]), float(found[3])
+    assert line["points"][0][1] == pytest.approx(bottom - 0.2 * (bottom - top), abs=0.1)
+    # two charts on a page share no id, and each refers to its own
+    ids = set(re.findall(r' id="(.*?)"', source))
+    assert ids and ids == set(re.findall(r'(?:url\(|href=")#(.*?)[")]', source))
+    other = set(re.findall(r' id="(.*?)"', curves.chart(draw, "Another", "caption").text))
+    assert len(other) == len(ids) and not ids & other
+
+
+def test_the_bar_leads_to_all_pages_of_the_report(tmp_path: Path) -> None:
+    links = [
+        navigation.Link(title=title, page=tmp_path / page, group=group)
+        for title, page, group in (
+            ("Overview", "index.html", None), ("a <b>", "train/a.html", "Training"),
+            ("c", "train/c d.html", "Training"), ("v", "data/v.html", "Data"),
+        )
+    ]  # fmt: skip
+    own = tmp_path / "train/a.html"
+    text = navigation.bar(links, own).text
+    assert re.findall(r'href="(.*?)"', text) == [
+        "../index.html", "", "c%20d.html", "../data/v.html"
+    ]  # fmt: skip
+    assert 'class="here"><summary>Training</summary>' in text
+    assert '<a aria-current="page" href="">a &lt;b&gt;</a>' in text
+    assert ">Data: v</a>" in text
+    text = "".join(part.text for part in navigation.lists(links, links[0].page))
+    assert re.findall(r"<h2>(.*?)</h2>", text) == ["Training", "Data"]
+    assert "Overview" not in text
+
+
+def test_errors_are_where_they_are() -> None:
+    """Neuron 1 is cut in two, 2 and 3 are merged; an edge that is a voxel off is no error."""
+    truth = np.repeat([1] * 8 + [2] * 8 + [3] * 8 + [0] * 4, 6).reshape(28, 6).T.copy()
+    segments = np.repeat([10] * 5 + [11] * 3 + [12] * 7 + [13] + [12] * 8 + [12] * 4, 6)
+    segments = segments.reshape(28, 6).T.copy()
+    truth[0, 8] = 1  # of segment 12, which has neuron 2
+    owned = mistakes.owners([metrics.count(segments, truth)])
+    assert owned.neuron_of(np.array([10, 11, 12])).tolist() == [1, 1, 3]
+    assert owned.segment_of(np.array([1, 2, 3])).tolist() == [10, 12, 12]
+    split, merge = mistakes.areas(segments, truth, owned)
+    assert np.unique(np.argwhere(split)[:, 1]).tolist() == [5, 6, 7]
+    assert np.unique(np.argwhere(merge)[:, 1]).tolist() == list(range(8, 15))
+    assert not split[:, 15].any() and not merge[:, 15].any()
+    grey = np.full(truth.shape, 90, np.uint8)
+    picture = mistakes.paint(segments, truth, owned, grey)
+    assert (picture[:, [4, 5]] == mistakes.SPLIT).all()
+    assert (picture[1:, [0, 3, 16, 20, 26]] == 90).all()
+    assert (picture[1:, 10] == np.round(np.array(mistakes.MERGE) / 2 + 45)).all()
+    right = mistakes.paint(truth, truth, mistakes.owners([metrics.count(truth, truth)]), grey)
+    assert (right == 90).all()
+
+
+@given(
+    arrays(np.uint32, (4, 5, 6), elements=st.integers(0, 5)),
+    arrays(np.uint64, (4, 5, 6), elements=st.sampled_from([0, 3, 7, 2**40])),
+)
+def test_what_neurons_add_is_the_voi(segments: Labels, neurons: Labels) -> None:
+    copy = coarse.Coarse(segments, neurons, (1, 1, 1), VOXEL, (0, 0, 0))
+    table = metrics.count(segments, neurons)
+    ranked = ranks.rank(copy, table)
+    totals = [one.split + one.merge for one in ranked]
+    assert totals == sorted(totals, reverse=True)
+    if ranked:
+        score = metrics.score(table)
+        assert sum(one.split for one in ranked) == pytest.approx(score.voi_split)
+        assert sum(one.merge for one in ranked) == pytest.approx(score.voi_merge)
+    for one in ranked:
+        inside = neurons == one.name
+        names, counts = np.unique(segments[inside], return_counts=True)
+        assert one.segments == (names > 0).sum()
+        assert one.largest == pytest.approx(max([0, *counts[names > 0]]) / inside.sum())
+        assert (one.error is None) == (one.largest == 1)
+        if one.error:
+            assert neurons[one.error] == one.name
+            assert one.largest <= 1 / 2 or segments[one.error] != names[counts.argmax()]
+
+
+def test_a_neuron_names_those_that_it_is_merged_with() -> None:
+    neurons = np.repeat(np.array([1, 2, 3, 4], np.uint32), 100).reshape(4, 10, 10)
+    segments = np.array([5, 5, 6, 7], np.uint32)[neurons - 1]
+    segments[1, 0, 0] = 6  # a hundredth of neuron 2 is in the segment of 3
+    copy = coarse.Coarse(segments, neurons, (2, 3, 4), VOXEL, (100, 0, 0))
+    ranked = ranks.rank(copy, metrics.count(segments, neurons))
+    found = {one.name: one for one in ranked}
+    assert {name: one.merged for name, one in found.items()} == {1: [2], 2: [1], 3: [], 4: []}
+    assert found[2].error == (102, 0, 0) and found[2].voxels == 2400
+    assert ranks.middle(np.ones((1, 9, 5), np.bool_)).tolist() == [0, 2, 2]
+    assert [one.name for one in ranked[:2]] == [2, 1]
+
+
+@given(
+    st.tuples(st.integers(1, 20), st.integers(1, 20), st.integers(1, 20)),
+    st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(1, 7)),
+)
+def test_every_nth_voxel_box_by_box(shape: tuple[int, int, int], step: Any) -> None:
+    values = np.arange(np.prod(shape)).reshape(shape)
+    boxes = []
+
+    def read(box: coarse.Box) -> Labels:
+        boxes.append(box)
+        return values[box]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coarse, "BOX", (3, 5, 4))
+        found = coarse.every(read, shape, step, values.dtype)
+    starts = [min(n // 2, size - 1) for n, size in zip(step, shape, strict=True)]
+    expected = values[tuple(slice(a, None, n) for a, n in zip(starts, step, strict=True))]
+    assert np.array_equal(found, expected)
+    assert all(cut.stop - cut.start <= most for box in boxes
+               for cut, most in zip(box, (3, 5, 4), strict=True))  # fmt: skip
+
+
+def test_a_copy_is_small_and_its_voxels_near_cubes() -> None:
+    assert coarse.steps((32, 192, 192), (30, 8, 8)) == (1, 1, 1)
+    assert coarse.steps((2000, 2000, 2000), (10, 10, 10)) == (8, 8, 8)
+    assert coarse.steps((125, 1250, 1250), (40, 4, 4)) == (1, 5, 5)
+    assert coarse.steps((256, 256, 256), (8, 8, 8)) == (1, 1, 1)
+
+
+def test_a_view_shows_what_is_nearest() -> None:
+    """A near bar over a far plate, each of its own colour; something else behind."""
+    inside = np.zeros((5, 8, 9), np.uint8)
+    inside[3, 1:7, 1:8] = 1
+    inside[1, 3:5, 1:8] = 2
+    beyond = np.zeros(inside.shape, np.bool_)
+    beyond[0, 0] = True
+    palette = np.array([(0, 0, 0), (200, 0, 0), (0, 200, 0)])
+    thing = projection.Thing(inside, beyond)
+    edge = projection.EDGE
+    picture = projection.view(thing, "xy", palette)
+    assert picture.shape == (8 + 2 * edge, 9 + 2 * edge, 4)
+    inner = picture[edge:-edge, edge:-edge]
+    green, red = inner[..., 1] > inner[..., 0], inner[..., 0] > inner[..., 1]
+    assert green[3:5, 1:8].all() and green.sum() == 14
+    assert red[[1, 2, 5, 6], 1:8].all() and red.sum() == 28
+    assert inner[3, 4, 1] > inner[5, 4, 0]  # the near one is brighter
+    assert (inner[3, 0] == (*projection.OUTLINE, 255)).all()
+    assert 0 < inner[0, 0, 3] < 255 and picture[0, 0, 3] == 0
+    side = projection.view(thing, "yz", palette)[edge:-edge, edge:-edge]
+    assert side.shape == (5, 8, 4)
+    assert side[1, 3, 1] > side[1, 3, 0] and side[3, 1, 0] > side[3, 1, 1]
+    assert projection.cubic(inside, (16, 8, 8)).shape == (10, 8, 9)
 
 
 def test_binned_curve_keeps_the_mean() -> None:
@@ -168,14 +358,16 @@ def test_binned_curve_keeps_the_mean() -> None:
 def run_page(notebook: str, values: dict[str, Any], output: Path) -> Page:
     logs = output.parent / "logs" / f"{output.stem}.ipynb"
     page.run(
-        NOTEBOOKS / f"{notebook}.ipynb", json.dumps(values), output.parents[1] / "index.html",
+        NOTEBOOKS / f"{notebook}.ipynb", json.dumps(values),
+        json.dumps([{"title": "Overview", "page": str(output.parents[1] / "index.html")}]),
         logs, output,
     )  # fmt: skip
     assert nbformat.read(logs, as_version=4).metadata.papermill.exception is None
     found = Page(output)
-    assert not {"script", "link", "iframe"} & set(found.tags)
-    assert all(source.startswith("data:image/") for source in found.pictures.values())
-    assert not re.search(r"url\(|@import|Traceback", found.source)
+    assert not {"link", "iframe"} & set(found.tags) and "<script src" not in found.source
+    assert all(re.match("data:image/|svg$", source) for source in found.pictures.values())
+    assert not re.search(r"url\((?!#)|@import|Traceback|http(?!://www.w3.org/)", found.source)
+    assert len(found.ids) == len(set(found.ids))
     assert found.links[0] == "../index.html"
     assert output.stat().st_size < 5e6
     return found
@@ -184,26 +376,68 @@ def run_page(notebook: str, values: dict[str, Any], output: Path) -> Page:
 def test_segment_page(files: dict[str, Path], tmp_path: Path) -> None:
     names = {"model": "m", "agglomeration": "a", "volume": NAME}
     values = names | {name: str(path) for name, path in files.items()}
+    values["scores"] = str(write_scores(tmp_path / "s.json", [3, 0.5, 4]))
     found = run_page("segment", values, tmp_path / "r é" / f"{NAME}.html")
-    shown = ["Raw", "Affinities", "Coarse affinities", "Fragments", "Segmentation", "Ground truth"]
-    assert list(found.pictures) == [f"{name}, {view}" for view in ("xy", "xz") for name in shown]
-    for view in ("xy", "xz"):  # at threshold 0.5 the segmentation is perfect
+    shown = ["Raw", "Coarse affinities (A_s)", "Refined affinities (A_r)", "Fragments",
+             "Segmentation", "Ground truth", "Errors"]  # fmt: skip
+    views = [*(f"xy at {z}" for z in range(6)), "xz at 20", "yz at 24"]
+    assert list(found.pictures) == [
+        *(f"{name}, {view}" for view in views for name in shown),
+        *(f"Neuron {name}, onto {view}" for name in (1, 2) for view in ("xy", "xz", "yz")),
+    ]
+    for view in views:  # at threshold 0.5 the segmentation is perfect
         truth = found.pictures[f"Ground truth, {view}"]
         assert found.pictures[f"Segmentation, {view}"] == truth
     assert "&lt;d&gt;: m, a</title>" in found.source
+    assert ">0.5000</td>" in found.source
+    assert "5,760 voxels in 1 segment, the largest with 100%." in found.source
+    assert "0.0000 bits: split 0.0000, merge 0.0000." in found.source
+    assert 'class="stack" data-first="3"' in found.source
 
 
-def test_pictures_without_labels_and_at_another_threshold(files: dict[str, Path]) -> None:
+def test_a_volume_without_labels_has_pictures_and_no_scores(files: dict[str, Path]) -> None:
     with volume.opened(files["image"]) as file:
         raw = volume.dataset(file, volume.RAW)[:]
     with volume.create(files["image"], "normalize", {}, []) as file:
         volume.add(file, volume.RAW, raw.shape, "u1", VOXEL)[:] = raw
-    paths = files["image"], files["affinities"], files["segmentation"]
-    shown = [slices.show(*paths, threshold, 320, across=False).text for threshold in (0.1, 0.9)]
-    assert "Ground truth" not in shown[0]
-    assert shown[0] != shown[1]
-    with pytest.raises(InputError, match=r"no segmentation at threshold 0\.3"):
-        slices.show(*paths, 0.3, 320)
+    shown = []
+    for threshold in (0.1, 0.9):
+        write_choice(files["threshold"], threshold)
+        with Files.checked(files).opened() as scene:
+            copy = coarse.copy(scene)
+            text = slices.show(scene, 320).text + worst.show(copy, copy.overlaps()).text
+            shown.append(re.sub('base64,[^"]*', str(len(text)), text))
+    assert "Ground truth" not in shown[0] and "Errors" not in shown[0] and "VOI" not in shown[0]
+    assert shown[0].count('class="card"') == 4 and shown[1].count('class="card"') == 1
+    assert "The largest segments" in shown[0] and "Segment 1" in shown[0]
+    write_choice(files["threshold"], 0.3)
+    with (
+        pytest.raises(InputError, match=r"no segmentation at threshold 0\.3"),
+        Files.checked(files).opened(),
+    ):
+        pass
+
+
+def test_labels_behind_a_mask_are_not_known(files: dict[str, Path]) -> None:
+    with h5py.File(files["image"], "a") as file:
+        mask = np.zeros(file[volume.RAW].shape, np.uint8)
+        mask[:, :, :24] = 1
+        volume.add(file, volume.MASK, mask.shape, "u1", VOXEL)[:] = mask
+    with Files.checked(files).opened() as scene:
+        overlaps = coarse.copy(scene).overlaps()
+    assert overlaps is not None and overlaps.neurons.tolist() == [1]
+
+
+def test_a_section_so_large_that_few_fit(
+    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Files.checked(files).opened() as scene:
+        one = slices.row(scene, planes.sections(scene.shape, VOXEL, 320, 1))[0].text
+        # both planes across are 6 x (48 + 40) voxels, a section 40 x 48
+        monkeypatch.setattr(slices, "BUDGET", len(one) * 4.5)
+        assert slices.show(scene, 320).text.count("<section") == 3
+        monkeypatch.setattr(slices, "BUDGET", 1)
+        assert slices.show(scene, 320).text.count("<section") == 1
 
 
 def test_data_page(tmp_path: Path) -> None:
@@ -257,15 +491,23 @@ def test_train_page(tmp_path: Path) -> None:
         for n in range(1, 9)
     ]
     history.write_text("\n".join([",".join(training.COLUMNS), *lines]))
-    pictures = tmp_path / "augmentations.h5"
+    augmented, examples = tmp_path / "augmentations.h5", tmp_path / "examples.h5"
     random = np.random.default_rng(0)
-    with h5py.File(pictures, "w") as file:
+    with h5py.File(examples, "w") as file:
+        for name in ("0 training", "1 validation"):
+            file.create_group(name).attrs["voxel_size"] = VOXEL
+            for end, shape in (("", (20, 30)), ("_xz", (5, 30))):
+                for key in ("raw", "labels", "target", "known", "coarse", "refined"):
+                    channels = () if key in ("raw", "labels") else (3,)
+                    drawn = random.integers(0, 99, (*channels, *shape)).astype(np.uint8)
+                    file[f"{name}/{key}{end}"] = drawn
+    with h5py.File(augmented, "w") as file:
         for name in ("00 none", "01 cut_noise"):
             for end, shape in (("", (20, 30)), ("_xz", (5, 30))):
                 for key in ("before", "raw", "labels"):
                     file[f"{name}/{key}{end}"] = random.integers(0, 99, shape).astype(np.uint8)
-    values = {"model": NAME, "history": str(history), "augmentations": str(pictures),
-              "settings": {"crop": {"z": [1, "ü"]}}}  # fmt: skip
+    values = {"model": NAME, "history": str(history), "augmentations": str(augmented),
+              "examples": str(examples), "settings": {"crop": {"z": [1, "ü"]}}}  # fmt: skip
     found = run_page("train", values, tmp_path / "report" / "train.html")
     assert (
         "8 steps in 4.0 s; lowest validation loss 3 at step 2; "
@@ -277,7 +519,11 @@ def test_train_page(tmp_path: Path) -> None:
         "Loss over steps", "VOI and ARAND of the validation block over steps",
         "Learning rate over steps", "Steps per second over steps",
     ]  # fmt: skip
+    shown = ["Raw", "Labels", "Target affinities", "Coarse affinities (A_s)",
+             "Refined affinities (A_r)"]  # fmt: skip
     assert [name.split(":")[0] for name in names[4:]] == [
+        *(f"{title}, {crop}, {plane}" for crop in ("training crop 1", "validation crop 2")
+          for title in shown for plane in ("xy", "xz")),
         "Augmentation none", "Augmentation cut noise",
     ]  # fmt: skip
 
@@ -374,7 +620,7 @@ def test_the_kernel_is_this_python_whatever_the_user_has(
     monkeypatch.setenv("JUPYTER_PATH", str(spec.parents[2]))
     code = "import sys, fgnet\nprint('warning', file=sys.stderr)\nsys.executable"
     notebook, executed = make_notebook(tmp_path / "n.ipynb", code), tmp_path / "logs" / "n.ipynb"
-    page.run(notebook, "{}", tmp_path / "index.html", executed, tmp_path / "n.html")
+    page.run(notebook, "{}", "[]", executed, tmp_path / "n.html")
     source = (tmp_path / "n.html").read_text()
     assert sys.executable in source
     assert "warning" not in source
@@ -390,7 +636,7 @@ def test_a_page_that_fails_leaves_its_notebook_and_no_page(
         __main__.parser,
         command.run_step,
         ["page", "--notebook", str(make_notebook(tmp_path / "n.ipynb", code)),
-         "--index", "index.html", "--executed", str(executed), "--output", str(output)],
+         "--executed", str(executed), "--output", str(output)],
     )  # fmt: skip
     assert status == 2
     assert capsys.readouterr().err.endswith("error: no such file: mend it\n")
@@ -399,10 +645,8 @@ def test_a_page_that_fails_leaves_its_notebook_and_no_page(
 
 
 def test_unknown_parameters_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="unknown parameter 'modle'; it knows augmentations, hi"):
-        page.run(
-            NOTEBOOKS / "train.ipynb", '{"modle": 1}', tmp_path, tmp_path / "l", tmp_path / "o"
-        )
+    with pytest.raises(InputError, match="unknown parameter 'modle'; it knows augmentations, ex"):
+        page.run(NOTEBOOKS / "train.ipynb", '{"modle": 1}', "[]", tmp_path / "l", tmp_path / "o")
 
 
 def test_landing_page(files: dict[str, Path], tmp_path: Path) -> None:
@@ -418,8 +662,7 @@ def test_landing_page(files: dict[str, Path], tmp_path: Path) -> None:
         "pages": [{"title": "More & more", "page": str(own)}],
         "picture": {
             "title": "Neurons",
-            "volume": str(files["image"]),
-            **{name: str(files[name]) for name in ("affinities", "segmentation", "threshold")},
+            "files": {name: str(path) for name, path in files.items()},
         },
     }
     output, table = tmp_path / "report" / "index.html", tmp_path / "report" / "scores.txt"

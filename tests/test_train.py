@@ -47,7 +47,8 @@ def arguments(folder: Path, data: Path, *options: str, **changes: Any) -> list[s
         "--boxes", json.dumps({"train": [{"z": [0, 8]}], "validation": [{"z": [8, 12]}]}),
         "--output", str(folder / "c.pt"), "--last", str(folder / "l.pt"),
         "--history", str(folder / "h.csv"), "--made-by", str(folder / "made_by.json"),
-        "--augmentations", str(folder / "a.h5"), "--threads", "1", *options,
+        "--augmentations", str(folder / "a.h5"), "--examples", str(folder / "e.h5"),
+        "--threads", "1", *options,
     ]  # fmt: skip
 
 
@@ -306,6 +307,47 @@ def test_what_it_leaves_behind(tmp_path: Path, volume_file: Path) -> None:
     again = tmp_path / "again"
     assert train(again, volume_file, checkpoint=str(tmp_path / "c.pt")) == 0
     assert checkpoint.load(again / "c.pt").step == found.step
+    with h5py.File(again / "e.h5") as file:
+        assert not len(file)
+
+
+def test_examples_are_what_the_best_weights_make_of_crops(
+    tmp_path: Path, volume_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    changes = {"offsets": [*NEAREST, [0, 0, -3]]}
+    keep = Engine.keep
+    # the first validation remains the best, so that the best weights are not the last
+    monkeypatch.setattr(
+        Engine, "keep", lambda self, rank: self.state.step == 2 and keep(self, rank)
+    )
+    assert train(one, volume_file, **changes) == 0 == train(two, volume_file, **changes)
+    assert checkpoint.load(one / "c.pt").step < checkpoint.load(one / "l.pt").step
+    settings = Model.checked({**SETTINGS, **changes})
+    box = Box.checked({"z": [8, 12]})
+    crops = Crops([region(volume_file, box, settings, True)], settings, augmented=False)
+    raw, target, known = crops[1]
+    with torch.no_grad():
+        maps = checkpoint.load(one / "c.pt").model()(raw[None])
+    with h5py.File(one / "e.h5") as file, h5py.File(two / "e.h5") as other:
+        assert list(file) == ["0 training", "1 training", "2 validation", "3 validation"]
+        group = file["3 validation"]
+        for name, found in maps.items():
+            expected = torch.sigmoid(found[0, :3]).numpy() * 255
+            assert np.allclose(group[name], expected[:, 2], atol=0.51)
+            assert np.allclose(group[f"{name}_xz"], expected[:, :, 16], atol=0.51)
+        assert np.array_equal(group["target"], 255 * target[:3, 2])
+        assert np.array_equal(group["known_xz"], 255 * known[:3, :, 16])
+        assert np.array_equal(group["raw"], np.rint(raw[0, 2] * 255))
+        assert np.array_equal(group["labels"][16], group["labels_xz"][2])
+        # labels are numbered anew, and are the same neurons
+        pairs = np.stack([group["labels"][:], crops.cut(1).labels[2]], -1).reshape(-1, 2)
+        assert len(np.unique(pairs, axis=0)) == len(np.unique(pairs[:, 0]))
+        assert group["labels"][:].min() == 1
+        assert tuple(group.attrs["voxel_size"]) == (30, 8, 8)
+        for name in file:
+            for key in file[name]:
+                assert np.array_equal(file[name][key], other[name][key])
 
 
 def test_validations_come_when_they_are_due(tmp_path: Path, volume_file: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,19 @@ def test_nothing_is_left_to_do_and_touching_changes_nothing(chain: Path) -> None
         os.utime(chain / "results" / path)
     status, text = snakemake(chain, TINY, "--dry-run")
     assert status == 0 and "Nothing to be done" in text, text
+
+
+def test_snakemakes_own_report_holds_every_page(chain: Path, tmp_path: Path) -> None:
+    status, text = snakemake(chain, TINY, "--report", str(tmp_path / "report.zip"))
+    assert status == 0, text
+    with zipfile.ZipFile(tmp_path / "report.zip") as file:
+        names = [Path(name).name for name in file.namelist()]
+        main = file.read("report/report.html").decode()
+    pages = [path.name for path in (chain / "results/report").rglob("*.html")]
+    assert sorted(names) == sorted([*pages, "report.html"])
+    for words in ("From an electron-microscopy volume", "The training of fgnet", "Volume test by",
+                  "The volume whole before"):  # fmt: skip
+        assert words in main
 
 
 # the provenance page and the crate hold the config, so every edit makes them anew

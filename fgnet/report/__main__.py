@@ -1,6 +1,6 @@
 """The command line of the report stage.
 
-python -m fgnet.report page --notebook NOTEBOOK.ipynb --parameters JSON --index INDEX.html
+python -m fgnet.report page --notebook NOTEBOOK.ipynb --parameters JSON --pages JSON
                             --executed LOG.ipynb --output PAGE.html
 python -m fgnet.report index --parameters JSON --settings JSON --output INDEX.html
                              --table SCORES.txt
@@ -12,16 +12,16 @@ import sys
 from pathlib import Path
 
 from fgnet import command
-from fgnet.report import data, index, models, page, provenance, sheet
+from fgnet.report import data, examples, index, models, page, provenance, sheet, worst
 from fgnet.settings.report import Report
 
 # imported for the notebooks alone, and here so that the code's fingerprint has them
-__all__ = ["data", "models", "provenance", "sheet"]
+__all__ = ["data", "examples", "models", "provenance", "sheet", "worst"]
 
 
-def run_page(notebook: Path, parameters: str, index: Path, executed: Path, output: Path) -> None:
+def run_page(notebook: Path, parameters: str, pages: str, executed: Path, output: Path) -> None:
     """Run a notebook with parameters and make a page of it."""
-    page.run(notebook, parameters, index, executed, output)
+    page.run(notebook, parameters, pages, executed, output)
 
 
 def run_index(parameters: str, settings: str, output: Path, table: Path) -> None:
@@ -42,7 +42,7 @@ steps = command.steps(parser, page=run_page, index=run_index, crate=run_crate)
 one = steps["page"]
 one.add_argument("--notebook", type=Path, required=True)
 one.add_argument("--parameters", default="{}", help="the notebook's parameters as a JSON object")
-one.add_argument("--index", type=Path, required=True, help="the landing page to link back to")
+one.add_argument("--pages", default="[]", help="all pages of the report as a JSON list")
 one.add_argument("--executed", type=Path, required=True, help="copy of the notebook as it ran")
 one.add_argument("--output", type=Path, required=True)
 

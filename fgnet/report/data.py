@@ -13,8 +13,7 @@ from matplotlib.axes import Axes
 from fgnet import sections, volume
 from fgnet.report import html
 from fgnet.report.curves import LINES, binned, chart
-from fgnet.report.sheet import as_rgb, beside
-from fgnet.report.slices import encode
+from fgnet.report.pictures import as_rgb, beside, encode
 
 BINS = 32  # a stretch leaves holes between grey values, which show in finer bins
 RUNS = 40  # rows of the table of defects
@@ -68,7 +67,7 @@ def histogram(axes: Axes, counts: npt.NDArray[np.int64]) -> None:
     width = -(-(seen[-1] + 1 - seen[0]) // BINS)
     starts = np.arange(seen[0], seen[-1] + 1, width)
     share = np.add.reduceat(counts, starts) / counts.sum() * 100
-    axes.bar(starts, share, width, align="edge", color=LINES[0])
+    axes.bar(starts, share, width, align="edge", color=LINES[0], label="voxels, %")
     axes.set(xlabel="grey value", ylabel="voxels, %")
 
 
@@ -76,15 +75,16 @@ def along(axes: Axes, rows: sections.Rows, end: str) -> None:
     """Draw the mean and standard deviation of each section; dots mark defects."""
     place, mean = binned(range(len(rows)), rows[f"mean{end}"].tolist())
     spread = binned(range(len(rows)), rows[f"std{end}"].tolist())[1]
-    axes.fill_between(place, mean - spread, mean + spread, color=LINES[5], alpha=0.35, lw=0)
-    axes.plot(place, mean, color=LINES[0])
+    axes.plot(place, mean, color=LINES[0], label="mean")
+    axes.fill_between(
+        place, mean - spread, mean + spread, color=LINES[5], alpha=0.35, lw=0,
+        label="± standard deviation",
+    )  # fmt: skip
     for kind, colour in COLOURS.items():
         found = np.flatnonzero(rows["kind"] == kind)
         if len(found):
             means = rows[f"mean{end}"][found]
             axes.plot(found, means, "o", ms=4, color=colour, label=sections.KINDS[kind])
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=10)
     axes.set(xlabel="section", ylabel="grey value")
 
 

@@ -5,40 +5,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-STYLE = """
-:root { color-scheme: light; --ink: #1c2126; --soft: #5b6670; --line: #dde2e6; --link: #0b5c8a; }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1rem 1rem 4rem; max-width: 76rem; color: var(--ink);
-  background: #fff; font: 1rem/1.55 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: 1.2rem 0 .6rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.2rem; line-height: 1.3; margin: 2.4rem 0 .5rem; overflow-wrap: anywhere; }
-h3 { font-size: 1rem; margin: 1.6rem 0 .3rem; overflow-wrap: anywhere; }
-p, ul { max-width: 46rem; margin: .4rem 0 .9rem; }
-a { color: var(--link); }
-nav { font-size: .9rem; }
-small, figcaption, .soft { color: var(--soft); font-size: .87rem; }
-.wide { overflow-x: auto; margin: .6rem 0 1.2rem; }
-table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .34rem .8rem .34rem 0; text-align: left; vertical-align: top;
-  border-bottom: 1px solid var(--line); }
-td { overflow-wrap: break-word; }
-td code { overflow-wrap: anywhere; }
-th { font-weight: 600; color: var(--soft); vertical-align: bottom; line-height: 1.3; }
-td.number, th.number { text-align: right; }
-td.number { white-space: nowrap; }
-code, pre { font: .85rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
-pre { overflow-x: auto; background: #f6f8f9; padding: .8rem 1rem; border-radius: .3rem; }
-figure { margin: 0; min-width: 0; }
-figcaption { margin: .15rem 0 .2rem; line-height: 1.4; }
-img { display: block; width: 100%; }
-.grid { display: grid; gap: 1rem; margin: .6rem 0 1.4rem;
-  grid-template-columns: repeat(auto-fill, minmax(min(100%, var(--least)), 1fr)); }
-.grid.voxels { grid-template-columns: repeat(auto-fill, minmax(min(45%, var(--least)), 1fr)); }
-.voxels img { image-rendering: pixelated; border-radius: .2rem; }
-.scale { display: block; height: 1.5rem; margin-top: .35rem; color: var(--soft);
-  border-top: 3px solid var(--ink); font-size: .8rem; white-space: nowrap; }
-summary { cursor: pointer; color: var(--link); }
-"""
+from fgnet.report.style import SCRIPT, STYLE
 
 
 class Html:
@@ -96,8 +63,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Content]], numbers: int
         return f"<tr>{''.join(inner)}</tr>"
 
     body = "\n".join(line(row, "td") for row in rows)
+    kind = "wide numbers" if numbers else "wide"
     return Html(
-        f'<div class="wide"><table><thead>{line(header, "th")}</thead>'
+        f'<div class="{kind}"><table><thead>{line(header, "th")}</thead>'
         f"<tbody>\n{body}\n</tbody></table></div>"
     )
 
@@ -106,7 +74,7 @@ def image(data: bytes, kind: str, alt: str, aspect: float | None = None) -> Html
     """A picture inside the page.
 
     Args:
-        kind: "png", "jpeg" or "svg+xml".
+        kind: "png", "jpeg" or "webp".
         alt: what it shows, for those who cannot see it.
         aspect: width by height, where it is not the picture's own.
     """
@@ -126,18 +94,41 @@ def grid(figures: Iterable[Html], least: str = "22rem", kind: str = "") -> Html:
     return Html(f'<div class="grid {kind}" style="--least: {least}">\n{inner}\n</div>')
 
 
-def page(body: str, home: str | None = None) -> str:
-    """A whole page whose title is the first heading of its body.
+def stack(sections: Sequence[tuple[str, Html]], first: int = 0) -> Html:
+    """Sections of which a slider shows one at a time; without script, or when there is but one,
+    they stand one below the other under their titles.
 
     Args:
-        home: relative URL of the landing page, or None on the landing page itself.
+        sections: title and content of each.
+        first: which one is shown at the start, and printed.
     """
+    parts = [
+        f"<section{' class=shown' if place == first else ''}>{tag('h3', title).text}"
+        f"{content.text}</section>"
+        for place, (title, content) in enumerate(sections)
+    ]
+    slider = '<label><input type="range" min="0" aria-label="Section"><output></output></label>'
+    inner = "\n".join([slider, *parts])
+    return Html(f'<div class="stack" data-first="{first}">\n{inner}\n</div>')
+
+
+def keys(entries: Iterable[tuple[str, str]]) -> Html:
+    """What colours mean: a CSS colour and its meaning each."""
+    inner = "".join(
+        f'<span><i style="background: {colour}"></i>{text(meaning)}</span>'
+        for colour, meaning in entries
+    )
+    return Html(f'<p class="keys soft">{inner}</p>')
+
+
+def page(body: str, navigation: Html | None = None) -> str:
+    """A whole page whose title is the first heading of its body."""
     found = re.search(r"<h1[^>]*>(.*?)</h1>", body, re.DOTALL)
     title = re.sub(r"<[^>]+>", "", found.group(1)) if found else "Report"
-    back = f'<nav><a href="{html.escape(home)}">Overview</a></nav>\n' if home else ""
+    above = f"{navigation.text}\n" if navigation else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{back}{body}\n"
-        "</body>\n</html>\n"
+        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{above}{body}\n"
+        f"<script>{SCRIPT}</script>\n</body>\n</html>\n"
     )

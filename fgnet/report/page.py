@@ -1,6 +1,6 @@
 """One page: run a notebook with parameters and turn what it shows into HTML without code.
 
-The page holds everything it shows: no script, no font, no picture from elsewhere.
+The page holds everything it shows: no font, no picture, no script from elsewhere.
 """
 
 import json
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import nbformat
 import papermill
@@ -22,19 +21,19 @@ from papermill.exceptions import PapermillExecutionError
 import fgnet
 from fgnet import command, volume
 from fgnet.errors import InputError
-from fgnet.report import html
+from fgnet.report import html, navigation
 
 Notebook = Any  # nbformat.NotebookNode is a dictionary without types
 ROOT = Path(fgnet.__file__).resolve().parents[1]
 
 
-def run(notebook: Path, parameters: str, index: Path, executed: Path, output: Path) -> None:
+def run(notebook: Path, parameters: str, pages: str, executed: Path, output: Path) -> None:
     """Run a notebook and write its page.
 
     Args:
         parameters: JSON object of the notebook's parameters; paths in it hold from the working
             directory.
-        index: the landing page, to link back to.
+        pages: JSON list of :class:`fgnet.report.navigation.Link`, all pages of the report.
         executed: where the notebook with its outputs goes, also when it fails.
         output: the page.
 
@@ -44,6 +43,7 @@ def run(notebook: Path, parameters: str, index: Path, executed: Path, output: Pa
     text = command.need(notebook, "notebook").read_text(encoding="utf-8")
     source: Notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
     values = checked(parameters, source, notebook)
+    links = [navigation.Link.checked(link) for link in json.loads(pages)]
     done = execute(source, values, executed)
     for cell in done.cells:
         if cell.cell_type == "code":
@@ -58,7 +58,7 @@ def run(notebook: Path, parameters: str, index: Path, executed: Path, output: Pa
     )
     body, _ = exporter.from_notebook_node(done)
     with volume.whole_or_nothing(output) as partial:
-        partial.write_text(html.page(body, relative(index, output)), encoding="utf-8")
+        partial.write_text(html.page(body, navigation.bar(links, output)), encoding="utf-8")
 
 
 def checked(parameters: str, notebook: Notebook, path: Path) -> dict[str, Any]:
@@ -118,8 +118,3 @@ def kernel(folder: Path) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def relative(target: Path, page: Path) -> str:
-    """The URL of a file as seen from a page."""
-    return quote(Path(os.path.relpath(target, page.parent)).as_posix())

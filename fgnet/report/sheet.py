@@ -8,9 +8,8 @@ import numpy.typing as npt
 
 from fgnet import volume
 from fgnet.report import colours, html
-from fgnet.report.slices import encode
+from fgnet.report.pictures import as_rgb, beside, encode
 
-GAP = 4  # voxels between pictures
 LEAST = 24  # rows that a strip across sections is stretched to
 
 
@@ -42,17 +41,3 @@ def composed(group: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.uint8]:
             panels = [np.repeat(panel, times, axis=0) for panel in panels]
         rows.append(beside(panels, axis=1))
     return beside(rows, axis=0)
-
-
-def as_rgb(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """(y, x) -> (y, x, 3)."""
-    return np.repeat(grey[..., None], 3, axis=2)
-
-
-def beside(panels: list[npt.NDArray[np.uint8]], axis: int) -> npt.NDArray[np.uint8]:
-    """Pictures (y, x, 3) along an axis with white between them."""
-    shape = list(panels[0].shape)
-    shape[axis] = GAP
-    white = np.full(shape, 255, np.uint8)
-    parts = [part for panel in panels for part in (panel, white)]
-    return np.concatenate(parts[:-1], axis=axis)

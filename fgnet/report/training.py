@@ -73,7 +73,7 @@ def show(history_file: Path) -> html.Html:
                 "Neurons of the validation block",
             ),
         )
-    return html.join([html.tag("p", facts + "."), html.grid(figures, "22rem")])
+    return html.join([html.tag("p", facts + "."), html.grid(figures, "28rem")])
 
 
 def losses(axes: Axes, history: History) -> None:
@@ -106,7 +106,7 @@ def neurons(axes: Axes, history: History) -> None:
 
 def line(axes: Axes, column: Column, label: str) -> None:
     """Draw one column over the steps."""
-    axes.plot(*_xy(column), color=LINES[0])
+    axes.plot(*_xy(column), color=LINES[0], label=label)
     axes.set(xlabel="step", ylabel=label)
     axes.set_ylim(bottom=0)
 

@@ -2,7 +2,7 @@
 
     python -m fgnet.train --volumes a.h5 --validation b.h5 --boxes '{}' \\
         --settings '{"steps": 100}' --output checkpoint.pt --last last.pt --history history.csv \\
-        --made-by made_by.json --augmentations augmentations.h5
+        --made-by made_by.json --augmentations augmentations.h5 --examples examples.h5
 
 A stopped or killed training resumes from saved.pt beside its output when settings, code and data
 are the same. While it runs: tensorboard --logdir results/train
@@ -32,6 +32,7 @@ from fgnet.model.build import build, load_official
 from fgnet.model.counts import parameters
 from fgnet.settings.base import Box
 from fgnet.settings.train import Model
+from fgnet.train import examples as pictures
 from fgnet.train import history as table
 from fgnet.train import processes, sheet
 from fgnet.train.crops import Crops, Region, region
@@ -44,7 +45,8 @@ LOG = logging.getLogger(__name__)
 
 def run(
     volumes: list[Path], validation: list[Path], boxes: str, settings: str, sam2: list[Path],
-    output: Path, last: Path, history: Path, made_by: Path, augmentations: Path, threads: int,
+    output: Path, last: Path, history: Path, made_by: Path, augmentations: Path, examples: Path,
+    threads: int,
 ) -> None:  # fmt: skip
     """Train, or check and copy a given checkpoint; write all that the stage leaves behind."""
     model = Model.from_json(settings)
@@ -53,6 +55,7 @@ def run(
         take(given, model, output, last)
         table.write(history, [])
         sheet.write(augmentations, [], model)
+        pictures.write(examples, None, [], [], model, torch.device("cpu"))
         write_record(made_by, model, [given])
         return
     places: dict[str, list[dict[str, Any]]] = {
@@ -89,6 +92,8 @@ def run(
         checkpoint.save(output, packed(state.best_step, state.best_weights))
         table.write(history, state.history)
         sheet.write(augmentations, training, model)
+        best = engine.best()
+        pictures.write(examples, best, training, held_back, model, engine.device)
         write_record(made_by, model, inputs, engine.network, state)
         saved.remove()
     if state.best < math.inf:
@@ -213,6 +218,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--history", type=Path, required=True, help="table of losses")
     parser.add_argument("--made-by", type=Path, required=True, help="record of what made it")
     parser.add_argument("--augmentations", type=Path, required=True, help="pictures of them")
+    parser.add_argument("--examples", type=Path, required=True, help="crops and maps of them")
     parser.add_argument("--threads", type=int, default=2, help="of all processes together")
     parser.add_argument("--processes", type=int, default=1, help="GPUs to train on, one each")
     return command.main(parser, start, argv)

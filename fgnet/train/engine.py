@@ -224,6 +224,12 @@ class Engine:
         """The network whose weights are validated and kept: the moving average if there is one."""
         return self.network if self.average is None else self.average
 
+    def best(self) -> nn.Module:
+        """The network with the best weights, at the end of a training: it holds no others then."""
+        network = self.smooth()
+        network.load_state_dict(self.state.best_weights)
+        return network
+
     @torch.no_grad()
     def validate(self) -> Row:
         """Mean refined loss of the fixed crops, neurons of the block; keeps the best weights."""

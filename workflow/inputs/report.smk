@@ -20,6 +20,13 @@ def scored():
     ]
 
 
+def own_scores(wildcards):
+    """The score file of one segmentation, if it has ground truth."""
+    m, a, v = wildcards.model, wildcards.agglomeration, wildcards.volume
+    labelled = CONFIG.volumes[v].split != "predict"
+    return [f"results/evaluate/{m}/{a}/{v}.json"] if labelled else []
+
+
 def thresholds():
     """The chosen threshold of every model and agglomeration."""
     return [
@@ -88,6 +95,7 @@ def train_parameters(wildcards):
             "model": wildcards.model,
             "history": f"results/train/{wildcards.model}/history.csv",
             "augmentations": f"results/train/{wildcards.model}/augmentations.h5",
+            "examples": f"results/train/{wildcards.model}/examples.h5",
             "settings": json.loads(model_settings(wildcards)),
         },
         sort_keys=True,
@@ -101,10 +109,12 @@ def segment_parameters(wildcards):
             "model": m,
             "agglomeration": a,
             "volume": v,
+            "split": CONFIG.volumes[v].split,
             "image": whole_volume(wildcards),
             "affinities": f"results/infer/{m}/{v}.h5",
             "segmentation": f"results/agglomerate/{m}/{a}/{v}.h5",
             "threshold": f"results/evaluate/{m}/{a}.threshold.json",
+            "scores": next(iter(own_scores(wildcards)), None),
             "picture": CONFIG.report.picture,
         },
         sort_keys=True,
@@ -152,14 +162,10 @@ def provenance_parameters(wildcards):
     )
 
 
-PAGES = ("index", "evaluate", "provenance")
-
-
 def crate_files():
     """What the results consist of; what the same jobs wrote besides comes with it."""
     sam2 = [CONFIG.sam2_checkpoint(model) for model in CONFIG.train.models]
-    pages = segment_pages() + train_pages() + data_pages()
-    pages += [f"results/report/{name}.html" for name in PAGES]
+    pages = [page["page"] for page in report_pages()]
     checkpoints = [f"results/download/sam2/{name}.pt" for name in sam2 if name]
     return list(dict.fromkeys(made_files() + checkpoints + pages + exports()))
 
@@ -179,23 +185,44 @@ def crate_parameters(wildcards):
     )
 
 
+def report_pages():
+    """All pages in the order in which they are listed."""
+    pages = [{"title": "Overview", "page": "results/report/index.html"}]
+    pages.append({"title": "Scores", "page": "results/report/evaluate.html"})
+    groups = {
+        "Segmentation": [
+            (f"{v}: {m}, {a}", f"results/report/segment/{m}/{a}/{v}.html")
+            for m, a, v in segmentations("test", "predict")
+        ],
+        "Training": zip(CONFIG.train.models, train_pages()),
+        "Data": zip(wholes(), data_pages()),
+    }
+    for group, found in groups.items():
+        pages += [{"group": group, "title": t, "page": page} for t, page in found]
+    return [*pages, {"title": "Provenance", "page": "results/report/provenance.html"}]
+
+
+def page_list(wildcards):
+    return json.dumps(report_pages(), sort_keys=True)
+
+
 def index_parameters(wildcards):
-    pages = [{"title": "Scores and thresholds", "page": "results/report/evaluate.html"}]
-    for model, page in zip(CONFIG.train.models, train_pages()):
-        pages.append({"title": f"Training of {model}", "page": page})
-    for volume, page in zip(wholes(), data_pages()):
-        pages.append({"title": f"Data: {volume}", "page": page})
-    pages.append({"title": "Provenance", "page": "results/report/provenance.html"})
     m, a, v = segmentations("test", "predict", "validation")[0]
     picture = {
         "title": f"{v} by {m}, {a}",
-        "volume": f"results/normalize/{CONFIG.whole(v)}.h5",
-        "affinities": f"results/infer/{m}/{v}.h5",
-        "segmentation": f"results/agglomerate/{m}/{a}/{v}.h5",
-        "threshold": f"results/evaluate/{m}/{a}.threshold.json",
+        "files": {
+            "image": f"results/normalize/{CONFIG.whole(v)}.h5",
+            "affinities": f"results/infer/{m}/{v}.h5",
+            "segmentation": f"results/agglomerate/{m}/{a}/{v}.h5",
+            "threshold": f"results/evaluate/{m}/{a}.threshold.json",
+        },
     }
     return json.dumps(
-        {"segmentations": score_list(), "pages": pages, "picture": picture},
+        {
+            "segmentations": score_list(),
+            "pages": report_pages(),
+            "picture": picture,
+        },
         sort_keys=True,
     )
 

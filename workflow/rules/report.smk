@@ -6,7 +6,9 @@ rule report_data:
     output:
         page=report(
             "results/report/data/{volume}.html",
+            caption="../report/data.rst",
             category="Data",
+            labels={"volume": "{volume}"},
         ),
     log:
         "results/logs/report/data/{volume}.log",
@@ -21,10 +23,11 @@ rule report_data:
         runtime=growing(30),
     params:
         parameters=data_parameters,
+        pages=page_list,
         code=fingerprint("report"),
     shell:
         "python -m fgnet.report --ledger {log.ledger:q} page --notebook {input.notebook:q}"
-        " --parameters {params.parameters:q} --index results/report/index.html"
+        " --parameters {params.parameters:q} --pages {params.pages:q}"
         " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
 
 
@@ -32,11 +35,14 @@ rule report_train:
     input:
         history="results/train/{model}/history.csv",
         augmentations="results/train/{model}/augmentations.h5",
+        examples="results/train/{model}/examples.h5",
         notebook=notebook("train"),
     output:
         page=report(
             "results/report/train/{model}.html",
+            caption="../report/train.rst",
             category="Training",
+            labels={"model": "{model}"},
         ),
     log:
         "results/logs/report/train/{model}.log",
@@ -51,10 +57,11 @@ rule report_train:
         runtime=growing(30),
     params:
         parameters=train_parameters,
+        pages=page_list,
         code=fingerprint("report"),
     shell:
         "python -m fgnet.report --ledger {log.ledger:q} page --notebook {input.notebook:q}"
-        " --parameters {params.parameters:q} --index results/report/index.html"
+        " --parameters {params.parameters:q} --pages {params.pages:q}"
         " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
 
 
@@ -66,11 +73,19 @@ rule report_segment:
         segmentation="results/agglomerate/{model}/{agglomeration}/{volume}.h5",
         fragments=fragment_pieces,
         threshold="results/evaluate/{model}/{agglomeration}.threshold.json",
+        scores=own_scores,
         notebook=notebook("segment"),
     output:
         page=report(
             "results/report/segment/{model}/{agglomeration}/{volume}.html",
+            caption="../report/segment.rst",
             category="Segmentation",
+            subcategory="{volume}",
+            labels={
+                "volume": "{volume}",
+                "model": "{model}",
+                "agglomeration": "{agglomeration}",
+            },
         ),
     log:
         "results/logs/report/segment/{model}/{agglomeration}/{volume}.log",
@@ -85,10 +100,11 @@ rule report_segment:
         runtime=growing(30),
     params:
         parameters=segment_parameters,
+        pages=page_list,
         code=fingerprint("report"),
     shell:
         "python -m fgnet.report --ledger {log.ledger:q} page --notebook {input.notebook:q}"
-        " --parameters {params.parameters:q} --index results/report/index.html"
+        " --parameters {params.parameters:q} --pages {params.pages:q}"
         " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
 
 
@@ -101,7 +117,9 @@ rule report_evaluate:
     output:
         page=report(
             "results/report/evaluate.html",
+            caption="../report/evaluate.rst",
             category="Scores",
+            labels={"page": "Models and thresholds"},
         ),
     log:
         "results/logs/report/evaluate.log",
@@ -116,10 +134,11 @@ rule report_evaluate:
         runtime=growing(30),
     params:
         parameters=evaluate_parameters,
+        pages=page_list,
         code=fingerprint("report"),
     shell:
         "python -m fgnet.report --ledger {log.ledger:q} page --notebook {input.notebook:q}"
-        " --parameters {params.parameters:q} --index results/report/index.html"
+        " --parameters {params.parameters:q} --pages {params.pages:q}"
         " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
 
 
@@ -130,7 +149,9 @@ rule report_provenance:
     output:
         page=report(
             "results/report/provenance.html",
+            caption="../report/provenance.rst",
             category="Provenance",
+            labels={"page": "Provenance"},
         ),
     log:
         "results/logs/report/provenance.log",
@@ -145,10 +166,11 @@ rule report_provenance:
         runtime=growing(30),
     params:
         parameters=provenance_parameters,
+        pages=page_list,
         code=fingerprint("report"),
     shell:
         "python -m fgnet.report --ledger {log.ledger:q} page --notebook {input.notebook:q}"
-        " --parameters {params.parameters:q} --index results/report/index.html"
+        " --parameters {params.parameters:q} --pages {params.pages:q}"
         " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
 
 
@@ -161,7 +183,12 @@ rule report:
         thresholds=thresholds(),
         made=made_files(),
     output:
-        index=report("results/report/index.html", category="Scores"),
+        index=report(
+            "results/report/index.html",
+            caption="../report/index.rst",
+            category="Scores",
+            labels={"page": "Overview"},
+        ),
         table="results/report/scores.txt",
     log:
         "results/logs/report/index.log",

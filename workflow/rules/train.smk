@@ -10,6 +10,7 @@ rule train:
         history="results/train/{model}/history.csv",
         made_by="results/train/{model}/made_by.json",
         augmentations="results/train/{model}/augmentations.h5",
+        examples="results/train/{model}/examples.h5",
     log:
         "results/logs/train/{model}.log",
         ledger="results/ledger/train/{model}.json",
@@ -32,4 +33,5 @@ rule train:
         " --sam2 {input.sam2:q} --boxes {params.boxes:q} --settings {params.settings:q}"
         " --output {output.checkpoint:q} --last {output.last:q} --history {output.history:q}"
         " --made-by {output.made_by:q} --augmentations {output.augmentations:q}"
+        " --examples {output.examples:q}"
         " --threads {threads} --processes {resources.gpu} 2>&1 | tee -i {log[0]:q}"

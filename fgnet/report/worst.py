@@ -1,0 +1,130 @@
+"""The neurons that a segmentation gets most wrong, and where no neuron is known its largest
+segments: numbers, places, and views from three sides."""
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from fgnet import metrics
+from fgnet.report import colours, html, projection
+from fgnet.report.coarse import Coarse
+from fgnet.report.pictures import encode, scale_bar
+from fgnet.report.planes import AXES
+from fgnet.report.ranks import SMALL, Neuron, Voxel, largest, middle, rank
+
+HIGHEST = 18  # of a view, in rem
+MARGIN = 0.12  # around an object, of its longest side
+PALETTE = (*(colours.rgb(number) for number in (0, 1, 2, 5, 4, 6, 3)),)
+REST = (150.0, 150.0, 150.0)  # segments beyond the palette, and what no segment has
+LEGEND = (
+    "Those that add most to the VOI, seen from three sides, nearer parts brighter. Inside a "
+    "neuron's outline each segment has a colour, the largest light blue; what no segment has is "
+    "grey. Pale, behind it, is what these segments hold of other neurons nearby."
+)
+
+
+def show(copy: Coarse, overlaps: metrics.Contingency | None) -> html.Html:
+    """A card for each of the worst neurons; without ground truth, for the largest segments."""
+    if overlaps is None or not len(overlaps.neurons):
+        title, words = "The largest segments", f"Counted in {copy.words()}."
+        cards = [_segment(copy, name, size) for name, size in largest(copy)]
+    else:
+        title, words = "The worst neurons", f"{LEGEND} Counted in {copy.words()}."
+        cards = [_neuron(copy, one) for one in rank(copy, overlaps)]
+    if not cards:
+        return html.tag("p", "There is no segment.")
+    inner = html.join(cards).text
+    return html.join(
+        [
+            html.tag("h2", title),
+            html.tag("p", words),
+            html.Html(f'<div class="cards">{inner}</div>'),
+        ]
+    )
+
+
+def _neuron(copy: Coarse, one: Neuron) -> html.Html:
+    words = [
+        f"{one.split + one.merge:.4f} bits: split {one.split:.4f}, merge {one.merge:.4f}.",
+        f"{_voxels(copy, one.voxels)} in {_many(one.segments, 'segment')}"
+        + (f", the largest with {one.largest:.0%}." if one.segments else "."),
+    ]
+    if one.merged:
+        some = ", ".join(map(str, one.merged[:5])) + (" …" if len(one.merged) > 5 else "")
+        words.append(f"Merged with {_many(len(one.merged), 'neuron')}: {some}.")
+    if one.error:
+        words.append(f"Largest part outside its largest segment at {_at(one.error)}.")
+    assert copy.neurons is not None, "without them nothing is ranked"
+    return _card(f"Neuron {one.name}", words, copy, copy.neurons == one.name)
+
+
+def _segment(copy: Coarse, name: int, voxels: int) -> html.Html:
+    return _card(f"Segment {name}", [f"{_voxels(copy, voxels)}."], copy, copy.segments == name)
+
+
+def _card(title: str, words: list[str], copy: Coarse, mask: npt.NDArray[np.bool_]) -> html.Html:
+    """Title, numbers, where it is, and views of it."""
+    parts = []
+    if mask.any():
+        words = [*words, f"Middle at {_at(copy.place(middle(mask)))}."]
+        parts = [_views(title, copy, mask)]
+    text = [html.tag("h3", title), *(html.tag("p", part) for part in words)]
+    return html.Html(f'<div class="card">{html.join([*text, *parts]).text}</div>')
+
+
+def _views(title: str, copy: Coarse, mask: npt.NDArray[np.bool_]) -> html.Html:
+    """An object from three sides, its segments in colours, the rest of them pale."""
+    box = _around(mask, copy.voxel_size)
+    segments, inner = copy.segments[box], mask[box]
+    names, counts = np.unique(segments[inner], return_counts=True)
+    order = [i for i in np.argsort(-counts, kind="stable") if names[i]]
+    colour = {int(names[i]): place for place, i in enumerate(order[: len(PALETTE)], 1)}
+    beyond = np.isin(segments, [names[i] for i in order if counts[i] >= SMALL * inner.sum()])
+    every, places = np.unique(segments, return_inverse=True)
+    numbers = np.array([colour.get(name, len(PALETTE) + 1) for name in every.tolist()], np.uint8)
+    inside = np.where(inner, numbers[places.reshape(segments.shape)], 0)
+    thing = projection.Thing(
+        projection.cubic(inside, copy.voxel_size),
+        projection.cubic(beyond & ~inner, copy.voxel_size),
+    )
+    palette = np.array([(0, 0, 0), *PALETTE, REST])
+    pictures = {name: projection.view(thing, name, palette) for name in AXES}
+    total = sum(picture.shape[1] for picture in pictures.values())
+    highest = max(picture.shape[0] for picture in pictures.values())
+    length, share = scale_bar(total * min(copy.voxel_size))
+    # all three at one scale, none higher than a card should be
+    figures = [
+        html.Html(
+            f'<figure style="flex: {picture.shape[1]} 1 0"><figcaption>{name}</figcaption>'
+            f"{html.image(*encode(picture), f'{title}, onto {name}').text}</figure>"
+        )
+        for name, picture in pictures.items()
+    ]
+    return html.Html(
+        f'<div style="max-width: {HIGHEST * total / highest:.4g}rem">'
+        f'<div class="views">{html.join(figures).text}</div>'
+        f'<span class="scale" style="width: {share:.2%}">{length}</span></div>'
+    )
+
+
+def _around(mask: npt.NDArray[np.bool_], voxel_size: tuple[float, ...]) -> tuple[slice, ...]:
+    """The box of a mask and a margin."""
+    tight = ndimage.find_objects(mask.astype(np.uint8))[0]
+    longest = max((cut.stop - cut.start) * nm for cut, nm in zip(tight, voxel_size, strict=True))
+    box = []
+    for cut, nm, size in zip(tight, voxel_size, mask.shape, strict=True):
+        more = int(np.ceil(MARGIN * longest / nm))
+        box.append(slice(max(0, cut.start - more), min(size, cut.stop + more)))
+    return tuple(box)
+
+
+def _voxels(copy: Coarse, count: int) -> str:
+    return f"{count:,} voxels" if copy.voxels == 1 else f"About {count:,} voxels"
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def _at(place: Voxel) -> str:
+    return ", ".join(f"{axis} {number}" for axis, number in zip("zyx", place, strict=True))
