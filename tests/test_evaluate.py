@@ -1,6 +1,7 @@
 """The evaluate stage: the sweep, the components, the choice, and what it says to bad input."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def test_sweep_equals_scoring_every_segmentation(
     files: tuple[Path, Path], truth: Labels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(overlaps, "BLOCK", (4, 6, 7))
-    score.run(*files, tmp_path / "scores.json")
+    score.run(*files, tmp_path / "scores.json", tmp_path / "scores.h5")
     result = scores.read(tmp_path / "scores.json", scores.Scores)
 
     ids = read(files[0], volume.FRAGMENTS)
@@ -163,11 +164,11 @@ def test_masked_voxels_are_not_scored(
     mask = np.random.default_rng(3).integers(0, 2, truth.shape).astype(np.uint8)
     with h5py.File(files[1], "r+") as file:
         volume.add(file, volume.MASK, mask.shape, "u1", VOXEL)[:] = mask
-    score.run(*files, tmp_path / "masked.json")
+    score.run(*files, tmp_path / "masked.json", tmp_path / "masked.h5")
     with h5py.File(files[1], "r+") as file:
         del file[volume.MASK]
         file[volume.LABELS][:] = truth * mask
-    score.run(*files, tmp_path / "zeroed.json")
+    score.run(*files, tmp_path / "zeroed.json", tmp_path / "zeroed.h5")
     masked, zeroed = (
         scores.read(tmp_path / f"{name}.json", scores.Scores) for name in ("masked", "zeroed")
     )
@@ -186,12 +187,14 @@ def test_command_line_says_what_is_wrong(
             stage.parser,
             command.run_step,
             ["score", "--segmentation", str(segmented), "--labels", str(labels),
-             "--output", str(output)],
+             "--output", str(output), "--overlaps", str(output.with_suffix(".h5")),
+             "--border", "0"],
         )  # fmt: skip
 
     assert run(*files) == 0
     assert json.loads(output.read_text())["made_by"]["stage"] == "evaluate"
-    output.unlink()
+    shutil.rmtree(output.parent)
+    output.parent.mkdir()
 
     with h5py.File(files[1], "r+") as file:
         file[volume.LABELS][:] = 0
@@ -238,7 +241,7 @@ def test_the_chain_on_labels_alone_is_exact(
     agglomerate.run(
         edges, out, json.dumps({"fragments": {"method": "components"}, "thresholds": [0.5]})
     )
-    score.run(out, truth, tmp_path / "scores.json")
+    score.run(out, truth, tmp_path / "scores.json", tmp_path / "scores.h5")
     found = scores.read(tmp_path / "scores.json", scores.Scores)
     assert found.against_components.sweep[0].voi_sum < 0.001
     assert found.against_ids.sweep[0].voi_sum > found.against_components.sweep[0].voi_sum

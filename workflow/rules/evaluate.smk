@@ -5,6 +5,7 @@ rule evaluate:
         labels=whole_volume,
     output:
         scores="results/evaluate/{model}/{agglomeration}/{volume}.json",
+        overlaps="results/evaluate/{model}/{agglomeration}/{volume}.overlaps.h5",
     log:
         "results/logs/evaluate/{model}/{agglomeration}/{volume}.log",
     benchmark:
@@ -15,10 +16,12 @@ rule evaluate:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
+        border=CONFIG.evaluate.border,
         code=fingerprint("evaluate"),
     shell:
         "python -m fgnet.evaluate score --segmentation {input.segmentation:q}"
-        " --labels {input.labels:q} --output {output.scores:q} &> {log:q}"
+        " --labels {input.labels:q} --output {output.scores:q}"
+        " --overlaps {output.overlaps:q} --border {params.border} &> {log:q}"
 
 
 rule evaluate_threshold:
@@ -39,3 +42,30 @@ rule evaluate_threshold:
     shell:
         "python -m fgnet.evaluate choose --scores {input.scores:q} --output {output.threshold:q}"
         " --settings {params.settings:q} &> {log:q}"
+
+
+rule evaluate_neurons:
+    input:
+        overlaps="results/evaluate/{model}/{agglomeration}/{volume}.overlaps.h5",
+        segmentation="results/agglomerate/{model}/{agglomeration}/{volume}.h5",
+        scores="results/evaluate/{model}/{agglomeration}/{volume}.json",
+        threshold="results/evaluate/{model}/{agglomeration}.threshold.json",
+    output:
+        neurons="results/evaluate/{model}/{agglomeration}/{volume}.neurons.json",
+    log:
+        "results/logs/evaluate/{model}/{agglomeration}/{volume}.neurons.log",
+    benchmark:
+        "results/benchmarks/evaluate/{model}/{agglomeration}/{volume}.neurons.tsv"
+    conda:
+        "../../envs/agglomerate.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        share=CONFIG.evaluate.smallest_share,
+        code=fingerprint("evaluate"),
+    shell:
+        "python -m fgnet.evaluate neurons --overlaps {input.overlaps:q}"
+        " --segmentation {input.segmentation:q} --scores {input.scores:q}"
+        " --threshold {input.threshold:q} --output {output.neurons:q}"
+        " --smallest-share {params.share} &> {log:q}"
