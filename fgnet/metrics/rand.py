@@ -13,7 +13,8 @@ def rand(table: Pairs) -> tuple[float, float, float]:
     """Rand precision, Rand recall, and the error 1 - F of the two.
 
     Precision is the share of the pairs within a segment that are within a neuron; it falls with
-    mergers, recall with splits. Where a side has no pair, as all are single voxels, its share is 1.
+    mergers, recall with splits. (scikit-image up to 0.26 returns the two swapped, its issue 6485.)
+    Where a side has no pair, as all are single voxels, its share is 1.
     """
     together, segment, neuron = (
         float(np.dot(sizes, sizes) - table.total)
