@@ -160,9 +160,10 @@ class Neuron(Record):
 
     ``segments`` is how many segments hold a share of it worth counting, ``main`` the one with
     most of it (0 where none holds any) and ``main_voxels`` how much, ``background`` what none
-    holds, ``merged`` the neurons of which ``main`` holds a share worth counting. ``voi_split`` and
-    ``voi_merge`` are what it adds to the scores, in bits. ``low`` and ``high`` are the first and
-    last voxel (z, y, x) of the box around it. ``mistakes`` are the largest.
+    holds, ``merged_with`` of how many neurons ``main`` holds a share worth counting and ``merged``
+    the largest such shares. ``voi_split`` and ``voi_merge`` are what it adds to the scores, in
+    bits. ``low`` and ``high`` are the first and last voxel (z, y, x) of the box around it.
+    ``mistakes`` are the largest.
     """
 
     neuron: int
@@ -173,6 +174,7 @@ class Neuron(Record):
     main: int
     main_voxels: int
     background: int
+    merged_with: int
     merged: list[Foreign]
     voi_split: float
     voi_merge: float

@@ -16,7 +16,8 @@ from fgnet import affinities, command, metrics, scores, segmentation, volume
 from fgnet.agglomerate import stage as agglomerate
 from fgnet.errors import InputError
 from fgnet.evaluate import __main__ as stage
-from fgnet.evaluate import choose, neurons, overlaps, score, sweep
+from fgnet.evaluate import choose, fates, neurons, overlaps, score, store, sweep
+from fgnet.evaluate.shared import Shared
 from fgnet.metrics.detection import average_precision
 from fgnet.settings.evaluate import Evaluate
 
@@ -380,6 +381,7 @@ def test_neurons(rows_of_neurons: tuple[Path, Path], tmp_path: Path) -> None:
     for merged, other, row in ((22, 33, 4), (33, 22, 3)):
         one = found[merged]
         assert (one.segments, one.main, one.main_voxels) == (1, found[22].main, 100)
+        assert one.merged_with == 1
         assert one.merged == [scores.Foreign(neuron=other, component=None, voxels=100)]
         (error,) = one.mistakes
         assert (error.kind, error.segment, error.voxel) == ("merge", one.main, (0, row, 49))
@@ -420,3 +422,14 @@ def test_one_neuron_has_no_interval(rows_of_neurons: tuple[Path, Path], tmp_path
     chosen, (one,) = result.against_ids.chosen, result.neurons
     assert (chosen.voi_sum, chosen.average_precision, chosen.boundary_precision) == (0, 0, 0)
     assert (one.segments, one.main, one.main_voxels, one.background) == (0, 0, 0, 100)
+
+
+def test_a_segment_of_all_neurons_is_listed_shortly() -> None:
+    truth = np.repeat(np.arange(1, 31, dtype=np.uint64), 4).reshape(1, 30, 4)
+    fragments = np.ones((1, 30, 4), np.uint64)
+    table = Shared.of_block(fragments, truth, (0, 0, 0))
+    frame = store.Frame((0, 0, 0), VOXEL, (0.0, 0.0, 0.0), 0.0)
+    listed = fates.neurons(table, frame, 0.01)
+    assert [(one.merged_with, len(one.merged), len(one.mistakes)) for one in listed] == [
+        (29, fates.FOREIGN, fates.MISTAKES)
+    ] * 30

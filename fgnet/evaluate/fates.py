@@ -13,6 +13,8 @@ from fgnet.scores import Foreign, Mistake, Neuron
 
 Kind = Literal["split", "merge", "lost"]
 MISTAKES = 5
+# a segment may hold all neurons there are; each of them lists so many
+FOREIGN = 10
 
 
 def neurons(shared: Shared, frame: Frame, smallest_share: float) -> list[Neuron]:
@@ -92,8 +94,10 @@ def one_neuron(
     foreign = rows.segment(main) if main else own[:0]
     least = smallest_share * np.minimum(rows.sizes[rows.column[foreign]], size)
     foreign = foreign[(rows.column[foreign] != column) & (shared.voxels[foreign] >= least)]
-    mistakes = [mistake(rows, row, "merge", int(shared.neurons[row]), frame) for row in foreign]
-    for row in pieces[shared.fragments[pieces] != main]:
+    mistakes = [
+        mistake(rows, row, "merge", int(shared.neurons[row]), frame) for row in foreign[:MISTAKES]
+    ]
+    for row in pieces[shared.fragments[pieces] != main][:MISTAKES]:
         most = rows.segment(int(shared.fragments[row]))[0]
         mistakes.append(mistake(rows, row, "split", int(shared.neurons[most]), frame))
     mistakes += [
@@ -109,9 +113,10 @@ def one_neuron(
         main=main,
         main_voxels=int(shared.voxels[held[0]]) if held.size else 0,
         background=int(shared.voxels[lost].sum()),
+        merged_with=foreign.size,
         merged=[
             Foreign(neuron=int(shared.neurons[row]), component=None, voxels=int(shared.voxels[row]))
-            for row in foreign
+            for row in foreign[:FOREIGN]
         ],
         voi_split=bits[0],
         voi_merge=bits[1],

@@ -41,7 +41,7 @@ class Evaluate(Choosing):
         ge=0,
         allow_inf_nan=False,
         description="nm. Voxels at most so far from a border of the ground truth in their section "
-        "are not scored, as in the evaluation of CREMI (25 there); 0 scores every voxel. "
+        "are not scored, as in the evaluation of CREMI (usually 25); 0 scores every voxel. "
         "Boundaries and components are those of all labels.",
     )
     smallest_share: float = Field(

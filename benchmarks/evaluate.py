@@ -1,0 +1,163 @@
+"""What scores cost: the pass over the voxels and 100 thresholds, beside one call of scikit-image.
+
+``FGNET_DATA=... python benchmarks/evaluate.py`` agglomerates FIB-25's labels as noisy affinities
+(10.5 million voxels) and prints Markdown tables: seconds, the largest difference to scikit-image on
+whole segmentations, and the peak memory of the pass over a volume 1 to 8 times as deep. Ours reads
+compressed HDF5 and is timed with that; scikit-image gets arrays.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from skimage.metrics import adapted_rand_error, variation_of_information
+
+from fgnet import affinities, segmentation, volume
+from fgnet.affinities import NEAREST
+from fgnet.agglomerate import stage
+from fgnet.agglomerate.source import opened
+from fgnet.evaluate import overlaps, score, sweep
+from fgnet.metrics import bootstrap
+from fgnet.settings.agglomerate import Method
+
+THRESHOLDS = [round(0.01 * place, 2) for place in range(1, 101)]
+METHOD = Method.checked(
+    {"thresholds": THRESHOLDS, "fragments": {"method": "watershed", "rescue": 0, "inside": 0.5}}
+)
+SIZE = (10.0, 10.0, 10.0)
+TIMES = 5
+CHECKED = 10  # every so many thresholds, as each takes scikit-image seconds
+STEP = """
+import resource, sys
+import h5py
+from fgnet.evaluate import overlaps
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with h5py.File(sys.argv[1]) as file:
+    names = "fragments", "labels"
+    region = tuple(slice(0, size) for size in file["labels"].shape)
+    before = peak()
+    if sys.argv[2] == "ours":
+        overlaps.measure(file["fragments"], file["labels"], region)
+    elif sys.argv[2] == "scikit-image":
+        from skimage.metrics import variation_of_information
+        arrays = [file[name][:] for name in ("labels", "segments")]
+        variation_of_information(*arrays, ignore_labels=(0,))
+print(before, peak())
+"""
+
+
+def median(run: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds of the median of several runs, after one that compiles, and what it gives."""
+    result = run()
+    seconds = []
+    for _ in range(TIMES):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds), result
+
+
+def prepare(folder: Path) -> Path:
+    """A file with labels, fragments and their merges at 100 thresholds."""
+    with h5py.File(Path(os.environ["FGNET_DATA"]) / "fib25_ts2_z000-168.h5") as source:
+        labels = source[volume.LABELS][:]
+    walls = affinities.widen_borders(labels, in_plane_only=False)
+    edges = affinities.degraded(walls, NEAREST, 1.0, 0.1, 0)
+    path = folder / "one.h5"
+    with h5py.File.in_memory() as source, h5py.File(path, "w") as file:
+        data = volume.add(source, volume.AFFINITIES, edges.shape, np.uint8, SIZE)
+        data[:] = edges
+        data.attrs["offsets"] = NEAREST
+        stage.segment(opened(source, stage.shortest(METHOD)), file, METHOD)
+        volume.add(file, "labels", labels.shape, labels.dtype, SIZE)[:] = labels
+    return path
+
+
+def compare(path: Path) -> None:
+    """Seconds of everything, and how far scores are from scikit-image's."""
+    with h5py.File(path) as file:
+        fragments, labels = file[volume.FRAGMENTS], file["labels"]
+        region = tuple(slice(0, size) for size in labels.shape)
+        known = segmentation.fragments(file)
+        truth, pieces = labels[:], segmentation.numbered(fragments[:], known)
+        one = segmentation.table(file, 0.5)[pieces]
+        theirs, _ = median(lambda: variation_of_information(truth, one, ignore_labels=(0,)))
+        passed, found = median(lambda: overlaps.measure(fragments, labels, region))
+        found = score.numbered(found, known)
+        tables = found.ids, found.components, found.boundaries
+        swept, (rows, _) = median(lambda: sweep.rows(tables, segmentation.tables(file)))
+        drawn, _ = median(lambda: bootstrap.resampled(found.ids))
+        print(
+            f"\n{truth.size / 1e6:.1f} million voxels, {known.size} fragments, "
+            f"{found.shared.voxels.size} pairs with components, "
+            f"{len(found.boundaries.edges)} pairs that touch, {len(rows)} thresholds\n"
+        )
+        print("| | s | of one call of scikit-image |\n|---|---|---|")
+        for name, seconds in (
+            ("scikit-image, VOI of one segmentation", theirs),
+            ("the pass, reading included", passed),
+            ("all scores at all thresholds, against ids and components", swept),
+            ("pass and thresholds", passed + swept),
+            (f"{bootstrap.RESAMPLES} resamples of the neurons, unmerged", drawn),
+        ):
+            print(f"| {name} | {seconds:.2f} | {seconds / theirs:.2f} |")
+        worst = 0.0
+        for row in rows[::CHECKED]:
+            whole = segmentation.table(file, row.threshold)[pieces]
+            split, merge = variation_of_information(truth, whole, ignore_labels=(0,))
+            arand = adapted_rand_error(truth, whole, ignore_labels=(0,))[0]
+            mine = row.voi_split, row.voi_merge, row.arand
+            worst = max(worst, *np.abs(np.subtract(mine, (split, merge, arand))))
+        print(f"\nLargest difference of VOI and ARAND at every {CHECKED}th threshold: {worst:.1e}")
+
+
+def memory(path: Path, folder: Path) -> None:
+    """Peak memory of volumes of rising depth, each in a process of its own."""
+    print("\n| million voxels | MB of arrays | pass, MB | scikit-image, MB |\n|---|---|---|---|")
+    with h5py.File(path) as file:
+        labels, fragments = file["labels"][:], file[volume.FRAGMENTS][:]
+        segments = segmentation.table(file, 0.5)[
+            segmentation.numbered(fragments, segmentation.fragments(file))
+        ]
+    for times in (1, 2, 4, 8):
+        tiled = folder / f"{times}.h5"
+        with h5py.File(tiled, "w") as file:
+            for name, one in (("labels", labels), ("fragments", fragments), ("segments", segments)):
+                shape = (times * one.shape[0], *one.shape[1:])
+                data = volume.add(file, name, shape, one.dtype, SIZE)
+                for start in range(0, shape[0], one.shape[0]):
+                    data[start : start + one.shape[0]] = one
+        peaks = []
+        for what in ("ours", "scikit-image"):
+            done = subprocess.run(
+                [sys.executable, "-c", STEP, tiled, what],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            before, peak = map(int, done.stdout.split())
+            peaks.append((peak - before) / 1024)
+        size = (labels.nbytes + fragments.nbytes) * times / 2**20
+        voxels = labels.size * times / 1e6
+        print(f"| {voxels:.1f} | {size:.0f} | {peaks[0]:.0f} | {peaks[1]:.0f} |", flush=True)
+        tiled.unlink()
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = prepare(folder)
+        compare(path)
+        memory(path, folder)
+
+
+if __name__ == "__main__":
+    main()
