@@ -195,13 +195,16 @@ def test_nodes_outside() -> None:
 @pytest.mark.parametrize("known", [True, False])
 def test_what_is_stored_is_what_is_read(known: bool) -> None:
     random = np.random.default_rng(1)
-    found = measured(random.integers(0, 5, SHAPE), random.integers(0, 3, SHAPE) * known)
+    nodes = np.argwhere(np.full(SHAPE, known))
+    truth = random.integers(0, 3, SHAPE) * known
+    found = measured(random.integers(0, 5, SHAPE), truth, nodes=nodes)
     frame = store.Frame((1, 2, 3), (40.0, 4.0, 4.0), (0.0, 8.0, 0.0), 25.0)
     with h5py.File.in_memory() as file:
         store.write(file, found, frame)
         again, where = store.read(file)
     assert where == frame
     assert np.array_equal(again.owners, found.owners) and again.voxels == found.voxels
+    assert np.array_equal(again.nodes, found.nodes)
     for part in ("shared", "boundaries"):
         for name, values in vars(getattr(found, part)).items():
             assert np.array_equal(vars(getattr(again, part))[name], values), name

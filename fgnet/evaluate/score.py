@@ -72,15 +72,16 @@ def run(
 
 def numbered(found: Overlaps, known: Ids) -> Overlaps:
     """The same of fragments that are numbered in the order of all ids ``known``."""
-    shared = replace(
-        found.shared,
-        fragments=segmentation.numbered(found.shared.fragments, known).astype(np.uint64),
+
+    def number(ids: Ids) -> Ids:
+        return segmentation.numbered(ids, known).astype(np.uint64)
+
+    return replace(
+        found,
+        shared=replace(found.shared, fragments=number(found.shared.fragments)),
+        boundaries=replace(found.boundaries, fragments=number(found.boundaries.fragments)),
+        nodes=number(found.nodes),
     )
-    boundaries = replace(
-        found.boundaries,
-        fragments=segmentation.numbered(found.boundaries.fragments, known).astype(np.uint64),
-    )
-    return replace(found, shared=shared, boundaries=boundaries)
 
 
 def treatment(found: Overlaps, frame: store.Frame) -> scores.Treatment:
