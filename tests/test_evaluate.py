@@ -137,7 +137,7 @@ def test_sweep_of_real_fragments(data: Path, nested: bool) -> None:
             segmentation.write_tables(file, [0.1, 0.2, 0.3, 0.4], tables)
         region = tuple(slice(0, size) for size in truth.shape)
         found = score.numbered(overlaps.measure(file["ids"], file["truth"], region), known)
-        rows, _ = sweep.rows(
+        rows, _ = sweep.scored(
             (found.ids, found.components, found.boundaries), segmentation.tables(file)
         )
         tables = [segmentation.table(file, row.threshold) for row in rows]

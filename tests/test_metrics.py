@@ -1,5 +1,6 @@
 """Scores against known answers, scikit-image and the figures published with the real data."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,7 @@ from sklearn.metrics.cluster import pair_confusion_matrix
 
 from fgnet import metrics
 from fgnet.metrics import bootstrap, voi
-from fgnet.metrics.contingency import pairs
-from fgnet.metrics.detection import THRESHOLDS, average_precision
+from fgnet.metrics.detection import TWENTIETHS, average_precision
 
 Labels = npt.NDArray[Any]
 FIB25 = "fib25_ts2_z000-168.h5"
@@ -107,9 +107,8 @@ def test_average_precision_by_counting(segmentation: Labels, truth: Labels) -> N
         [set(np.flatnonzero(known.ravel() & (values.ravel() == name))) for name in names if name]
         for values, names in ((a, np.unique(a[known])) for a in (segmentation, truth))
     ]
-    for threshold, found in zip(
-        THRESHOLDS, average_precision(metrics.count(segmentation, truth)), strict=True
-    ):
+    for tenth, found in enumerate(average_precision(metrics.count(segmentation, truth))):
+        threshold = Fraction(10 + tenth, 20)
         matches = sum(
             len(one & two) > threshold * len(one | two) for one in objects[0] for two in objects[1]
         )
@@ -142,7 +141,7 @@ def test_equals_elf_on_real_data(
     assert (found.arand, found.cremi) == pytest.approx((arand, cremi), abs=1e-4)
     exact = sum(variation_of_information(truth, segmentation)) * found.arand
     assert found.cremi == pytest.approx(np.sqrt(exact), abs=1e-12)
-    above = [float(threshold) + 1e-9 for threshold in THRESHOLDS]
+    above = TWENTIETHS / 20 + 1e-9
     _, precision = mean_segmentation_accuracy(segmentation, truth, above, return_accuracies=True)
     assert average_precision(table) == pytest.approx(precision, abs=1e-12)
 
@@ -152,7 +151,7 @@ def test_what_neurons_add_is_the_whole(segmentation: Labels, truth: Labels) -> N
     """And nothing of a neuron that is one segment of its own."""
     segmentation[0], truth[0] = 9, 9
     table = metrics.count(segmentation, truth)
-    shared, found = pairs(table), metrics.score(table)
+    shared, found = table.pairs, metrics.score(table)
     for part, whole in ((voi.split, found.voi_split), (voi.merge, found.voi_merge)):
         assert part(shared).sum() == pytest.approx(whole, abs=1e-12)
         assert part(shared)[-1] == 0
@@ -193,7 +192,7 @@ def test_interval_of_a_ratio_equals_that_of_scipy(data: Path) -> None:
         segmentation = volume["volumes/labels/ffn_segmentation"][:]
         truth = volume["volumes/labels/neuron_ids"][:]
     table = metrics.count(segmentation, truth)
-    shared = pairs(table)
+    shared = table.pairs
     added = voi.split(shared) * shared.total
 
     def ratio(bits: Labels, voxels: Labels, axis: int) -> Labels:

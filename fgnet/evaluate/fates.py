@@ -8,7 +8,6 @@ import numpy as np
 from fgnet.evaluate.shared import Counts, Ids, Shared
 from fgnet.evaluate.store import Frame
 from fgnet.metrics import voi
-from fgnet.metrics.contingency import pairs
 from fgnet.scores import Foreign, Mistake, Neuron
 
 Kind = Literal["split", "merge", "lost"]
@@ -20,8 +19,7 @@ FOREIGN = 10
 def neurons(shared: Shared, frame: Frame, smallest_share: float) -> list[Neuron]:
     """What became of each neuron, those that add most to VOI first."""
     table = shared.contingency
-    counted = pairs(table)
-    split, merge = voi.split(counted), voi.merge(counted)
+    split, merge = voi.split(table.pairs), voi.merge(table.pairs)
     rows = Rows.of(shared)
     found = [
         one_neuron(

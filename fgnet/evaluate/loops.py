@@ -89,39 +89,38 @@ def touching(
     keys = np.empty((ROOM, 2), np.uint64)
     edges = np.zeros((ROOM, 2), np.int64)
     inside, outside = np.zeros(2, np.int64), np.zeros(2, np.int64)
-    used = 0
+    used = row = 0
+    last_low = last_high = np.uint64(0)
+    places = np.empty(width + 1, np.int64)
+    # a row along x and what lies before its first voxel
+    there, other = np.empty(width, np.uint64), np.empty(width, np.uint64)
     for z in range(depth):
         for y in range(height):
             here, known = fragments[z, y], truth[z, y]
             for axis in range(3):
                 if axis == 0:
-                    there = fragments[z - 1, y] if z else before[0][y]
-                    other = truth[z - 1, y] if z else truth_before[0][y]
+                    one = fragments[z - 1, y] if z else before[0][y]
+                    its = truth[z - 1, y] if z else truth_before[0][y]
                 elif axis == 1:
-                    there = fragments[z, y - 1] if y else before[1][z]
-                    other = truth[z, y - 1] if y else truth_before[1][z]
+                    one = fragments[z, y - 1] if y else before[1][z]
+                    its = truth[z, y - 1] if y else truth_before[1][z]
                 else:
-                    there, other = here, known
-                last_low = last_high = np.uint64(0)
-                row = -1
-                for x in range(width):
-                    if axis < 2:
-                        one, its = there[x], other[x]
-                    elif x:
-                        one, its = here[x - 1], known[x - 1]
-                    else:
-                        one, its = before[2][z, y], truth_before[2][z, y]
-                    two, mine = here[x], known[x]
-                    if its == 0 or mine == 0:
+                    there[0], there[1:] = before[2][z, y], here[:-1]
+                    other[0], other[1:] = truth_before[2][z, y], known[:-1]
+                    one, its = there, other
+                same, changes = differing(one, here, its, known, places)
+                inside[0] += same
+                for x in places[:changes]:
+                    if its[x] == 0 or known[x] == 0:
                         continue
-                    cut = 1 if its != mine else 0
-                    if one == two and one != 0:
-                        inside[cut] += 1
-                        continue
-                    if one == 0 or two == 0:
+                    cut = 1 if its[x] != known[x] else 0
+                    if one[x] == 0 or here[x] == 0:
                         outside[cut] += 1
                         continue
-                    low, high = min(one, two), max(one, two)
+                    if one[x] == here[x]:
+                        inside[cut] += 1
+                        continue
+                    low, high = min(one[x], here[x]), max(one[x], here[x])
                     if low != last_low or high != last_high:
                         last_low, last_high = low, high
                         slot = place(low, high, keys, slots)
@@ -135,6 +134,21 @@ def touching(
                                 edges = np.concatenate((edges, np.zeros_like(edges)))
                     edges[row, cut] += 1
     return keys[:used], edges[:used], inside, outside
+
+
+@njit(cache=True)
+def differing(one, two, its, mine, places):  # type: ignore[no-untyped-def]
+    """Count edges within a fragment and a neuron; write where the others are, and count them.
+
+    Apart from the rest and without branches, as most edges are of the first kind.
+    """
+    same = others = 0
+    for x in range(one.size):
+        plain = (one[x] == two[x]) & (its[x] == mine[x]) & (one[x] != 0)
+        same += plain & (mine[x] != 0)
+        places[others] = x
+        others += not plain
+    return same, others
 
 
 @njit(cache=True)
@@ -157,3 +171,19 @@ def roomier(keys):  # type: ignore[no-untyped-def]
     for row in range(used):
         slots[place(keys[row, 0], keys[row, 1], keys, slots)] = row
     return keys, slots
+
+
+@njit(cache=True)
+def owners(pieces, truth, count):  # type: ignore[no-untyped-def]
+    """The id (count + 1,) of each piece; entry 0 is 0. Both arrays are (z, y, x)."""
+    owner = np.zeros(count + 1, np.uint64)
+    for z in range(pieces.shape[0]):
+        for y in range(pieces.shape[1]):
+            last = np.uint32(0)
+            for x in range(pieces.shape[2]):
+                piece = pieces[z, y, x]
+                if piece != last:
+                    last = piece
+                    owner[piece] = truth[z, y, x]
+    owner[0] = 0
+    return owner

@@ -97,10 +97,10 @@ def measure(
         fragment: Ids = fragments[box].astype(np.uint64, copy=False)
         places.look(index, start, fragment)
         truth, near = _truth(labels, mask, region, box, border)
-        numbered, found = cc3d.connected_components(truth, connectivity=6, return_N=True)
-        owner = np.zeros(found + 1, np.uint64)
-        owner[numbered.ravel()] = truth.ravel()
-        owners.append(owner[1:])
+        numbered, found = cc3d.connected_components(
+            truth, connectivity=6, out_dtype=np.uint32, return_N=True
+        )
+        owners.append(loops.owners(numbered, truth, found)[1:])
         piece: Ids = np.where(numbered > 0, numbered + np.uint64(pieces), np.uint64(0))
         pieces += found
         before = z, y, x = faces.before(index, truth.shape)

@@ -50,7 +50,7 @@ def run(
         found = numbered(found, segmentation.fragments(segmented))
         tables = found.ids, found.components, found.boundaries
         total = len(segmentation.thresholds(segmented))
-        ids, components = sweep.rows(
+        ids, components = sweep.scored(
             tables, progress.track(segmentation.tables(segmented), "thresholds", total)
         )
         z, y, x = (cut.start for cut in region)

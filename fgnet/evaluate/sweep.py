@@ -15,7 +15,7 @@ Tables = tuple[Contingency, Contingency, Boundaries]
 Lookup = npt.NDArray[np.integer[Any]]
 
 
-def rows(
+def scored(
     fragments: Tables, thresholds: Iterable[tuple[float, Lookup]]
 ) -> tuple[list[scores.Row], list[scores.Row]]:
     """The scores at every threshold, against ids and against components.
@@ -30,6 +30,10 @@ def rows(
     tables, before = fragments, None
     found: tuple[list[scores.Row], list[scores.Row]] = [], []
     for threshold, segments in thresholds:
+        if before is not None and np.array_equal(before, segments):
+            for rows in found:
+                rows.append(rows[-1].model_copy(update={"threshold": threshold}))
+            continue
         step = None if before is None else coarser(before, segments)
         if step is None:
             tables, step = fragments, segments

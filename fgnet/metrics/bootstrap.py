@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy.special import xlogy
 
-from fgnet.metrics.contingency import Contingency, Counts, Floats, pairs
+from fgnet.metrics.contingency import Contingency, Counts, Floats
 
 RESAMPLES = 1000
 SEED = 0
@@ -63,7 +63,7 @@ def resampled(table: Contingency, resamples: int = RESAMPLES, seed: int = SEED) 
     Raises:
         ValueError: the table is empty.
     """
-    shared = pairs(table)
+    shared = table.pairs
     columns = table.neurons.size
 
     def by_neuron(values: Floats) -> Floats:

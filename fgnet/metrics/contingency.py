@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,29 @@ Ids = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A table as arrays, with the sums over its rows and columns.
+
+    Attributes:
+        row, column: (pairs,) integers, places in the table.
+        voxels: (pairs,) float64, shared voxels, above 0.
+        segment: (rows,) float64, voxels of each segment.
+        neuron: (columns,) float64, voxels of each neuron.
+    """
+
+    row: npt.NDArray[np.intp]
+    column: npt.NDArray[np.intp]
+    voxels: Floats
+    segment: Floats
+    neuron: Floats
+
+    @property
+    def total(self) -> float:
+        """All voxels that are scored."""
+        return float(self.voxels.sum())
 
 
 @dataclass(frozen=True)
@@ -46,41 +70,19 @@ class Contingency:
             counts = (counts @ sums.T).tocsr()
         return Contingency(rows, columns, counts)
 
-
-@dataclass(frozen=True)
-class Pairs:
-    """A table as arrays, with the sums over its rows and columns.
-
-    Attributes:
-        row, column: (pairs,) integers, places in the table.
-        voxels: (pairs,) float64, shared voxels, above 0.
-        segment: (rows,) float64, voxels of each segment.
-        neuron: (columns,) float64, voxels of each neuron.
-    """
-
-    row: npt.NDArray[np.intp]
-    column: npt.NDArray[np.intp]
-    voxels: Floats
-    segment: Floats
-    neuron: Floats
-
-    @property
-    def total(self) -> float:
-        """All voxels that are scored."""
-        return float(self.voxels.sum())
-
-
-def pairs(table: Contingency) -> Pairs:
-    """The table as arrays. Raises ValueError when it is empty."""
-    shared = table.counts.tocoo()
-    if shared.data.size == 0:
-        raise ValueError("no voxel has ground truth, so there is nothing to score")
-    voxels = shared.data.astype(np.float64)
-    rows, columns = table.counts.shape
-    # numpy's stubs take weighted sums for integers
-    segment = np.bincount(shared.row, voxels, rows).astype(np.float64, copy=False)
-    neuron = np.bincount(shared.col, voxels, columns).astype(np.float64, copy=False)
-    return Pairs(shared.row.astype(np.intp), shared.col.astype(np.intp), voxels, segment, neuron)
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The table as arrays. Raises ValueError when it is empty."""
+        if self.counts.nnz == 0:
+            raise ValueError("no voxel has ground truth, so there is nothing to score")
+        rows, columns = self.counts.shape
+        voxels = self.counts.data.astype(np.float64)
+        row = np.repeat(np.arange(rows), np.diff(self.counts.indptr))
+        column = self.counts.indices.astype(np.intp)
+        # numpy's stubs take weighted sums for integers
+        segment = np.bincount(row, voxels, rows).astype(np.float64, copy=False)
+        neuron = np.bincount(column, voxels, columns).astype(np.float64, copy=False)
+        return Pairs(row, column, voxels, segment, neuron)
 
 
 def count(segmentation: Labels, truth: Labels) -> Contingency:

@@ -6,13 +6,12 @@ TP / (TP + FP + FN), as in the Data Science Bowl 2018 and in stardist and elf (w
 an overlap of exactly t).
 """
 
-from fractions import Fraction
-
 import numpy as np
 
-from fgnet.metrics.contingency import Contingency, Floats, pairs
+from fgnet.metrics.contingency import Contingency, Floats
 
-THRESHOLDS = tuple(Fraction(tenth, 20) for tenth in range(10, 20))  # 0.5, 0.55 .. 0.95
+# 0.5, 0.55 .. 0.95 in twentieths: in whole numbers no rounding matches an overlap of exactly t
+TWENTIETHS = np.arange(10, 20)
 
 
 def average_precision(table: Contingency) -> Floats:
@@ -24,17 +23,12 @@ def average_precision(table: Contingency) -> Floats:
     Raises:
         ValueError: the table is empty.
     """
-    shared = pairs(table)
-    background = table.segments[shared.row] == 0
+    shared = table.pairs
     union = shared.segment[shared.row] + shared.neuron[shared.column] - shared.voxels
+    # the highest threshold that each pair is above
+    above = (20 * shared.voxels.astype(np.int64) - 1) // union.astype(np.int64)
+    above = above[table.segments[shared.row] != 0]
+    found = np.count_nonzero(above >= TWENTIETHS[:, None], axis=1)
     objects = np.count_nonzero(table.segments) + table.neurons.size
-    found = np.array(
-        [
-            # in whole numbers, so that no rounding matches what overlaps by exactly t
-            np.count_nonzero((shared.voxels * t.denominator > union * t.numerator) & ~background)
-            for t in THRESHOLDS
-        ],
-        np.float64,
-    )
     precision: Floats = found / (objects - found)
     return precision

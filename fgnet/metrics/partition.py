@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from fgnet.metrics import voi
-from fgnet.metrics.contingency import Contingency, pairs
+from fgnet.metrics.contingency import Contingency
 from fgnet.metrics.rand import rand
 
 
@@ -42,7 +42,7 @@ def score(table: Contingency) -> Score:
     Raises:
         ValueError: the table is empty.
     """
-    shared = pairs(table)
+    shared = table.pairs
     precision, recall, arand = rand(shared)
     # max: a perfect score must not come out as -0.0
     split, merge = (max(0.0, float(part(shared).sum())) for part in (voi.split, voi.merge))
