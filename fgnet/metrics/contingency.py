@@ -63,11 +63,11 @@ class Contingency:
         """
         counts, rows, columns = self.counts, self.segments, self.neurons
         if segments is not None:
-            rows, sums = _sums(segments[rows], counts.shape[0])
-            counts = sums @ counts
+            rows, member = _members(segments[rows], counts.shape[0])
+            counts = member.T.tocsr() @ counts
         if neurons is not None:
-            columns, sums = _sums(neurons[columns], counts.shape[1])
-            counts = (counts @ sums.T).tocsr()
+            columns, member = _members(neurons[columns], counts.shape[1])
+            counts = counts @ member
         return Contingency(rows, columns, counts)
 
     @cached_property
@@ -127,9 +127,12 @@ def of(segment: Labels, neuron: Labels, voxels: Counts) -> Contingency:
     return Contingency(segments.astype(np.uint64), neurons.astype(np.uint64), counts)
 
 
-def _sums(names: Labels, size: int) -> tuple[Ids, Any]:
-    """The names that occur, and the matrix (names, size) that adds up the rows of each."""
+def _members(names: Labels, size: int) -> tuple[Ids, Any]:
+    """The names that occur, and the matrix (size, names) that is 1 where an entry has a name."""
     known, place = np.unique(names, return_inverse=True)
-    shape = (max(known.size, 1), size)
-    matrix = csr_matrix((np.ones(place.size, np.int64), (place, np.arange(place.size))), shape)
-    return known.astype(np.uint64), matrix
+    # an empty table has one row and one column, of no name
+    starts = np.minimum(np.arange(size + 1), place.size)
+    shape = (size, max(known.size, 1))
+    return known.astype(np.uint64), csr_matrix(
+        (np.ones(place.size, np.int64), place, starts), shape
+    )
