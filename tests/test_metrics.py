@@ -82,6 +82,7 @@ def test_nothing_to_score() -> None:
         measured(np.ones((2, 2), np.uint8), np.zeros((2, 3), np.uint8))
 
 
+@settings(deadline=None)
 @given(labels(0), labels(0))
 def test_equals_scikit_image(segmentation: Labels, truth: Labels) -> None:
     truth[0, 0, :2], segmentation[0, 0, :2] = 1, 1  # something to score, and no 0 / 0
@@ -90,6 +91,7 @@ def test_equals_scikit_image(segmentation: Labels, truth: Labels) -> None:
     assert measured(segmentation, truth) == pytest.approx((split, merge, arand), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(labels(0), labels(1))
 def test_rand_equals_scikit_learn(segmentation: Labels, truth: Labels) -> None:
     segmentation[0, 0, :2], truth[0, 0, :2] = 1, 1
@@ -99,6 +101,7 @@ def test_rand_equals_scikit_learn(segmentation: Labels, truth: Labels) -> None:
     assert found.rand_recall == pytest.approx(together / (together + alone), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(labels(0), labels(0))
 def test_average_precision_by_counting(segmentation: Labels, truth: Labels) -> None:
     truth[0, 0, 0] = 1
@@ -146,6 +149,7 @@ def test_equals_elf_on_real_data(
     assert average_precision(table) == pytest.approx(precision, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(labels(0), labels(1))
 def test_what_neurons_add_is_the_whole(segmentation: Labels, truth: Labels) -> None:
     """And nothing of a neuron that is one segment of its own."""
@@ -157,7 +161,7 @@ def test_what_neurons_add_is_the_whole(segmentation: Labels, truth: Labels) -> N
         assert part(shared)[-1] == 0
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(labels(0), labels(1))
 def test_a_resample_is_a_volume_in_which_voxels_stand_several_times(
     segmentation: Labels, truth: Labels
@@ -221,12 +225,14 @@ def test_differences_are_taken_on_the_same_resamples() -> None:
         bootstrap.difference(tables[0], metrics.count(worse[25:], truth[25:]))
 
 
+@settings(deadline=None)
 @given(labels(1), labels(1))
 def test_swapping_the_two_swaps_split_and_merge(first: Labels, second: Labels) -> None:
     split, merge, arand = measured(first, second)
     assert measured(second, first) == pytest.approx((merge, split, arand), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(labels(0), labels(1), st.permutations(range(5)), st.permutations(range(1, 5)))
 def test_names_of_the_labels_do_not_matter(
     segmentation: Labels, truth: Labels, names: list[int], others: list[int]
@@ -235,6 +241,7 @@ def test_names_of_the_labels_do_not_matter(
     assert measured(*renamed) == pytest.approx(measured(segmentation, truth), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(labels(1))
 def test_nothing_is_nearer_than_itself(truth: Labels) -> None:
     table = metrics.count(truth * 3, truth)
@@ -244,7 +251,7 @@ def test_nothing_is_nearer_than_itself(truth: Labels) -> None:
     assert bootstrap.resampled(table, 20).voi_sum == pytest.approx(np.zeros(20), abs=1e-9)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(labels(0), labels(1), st.integers(1, 3), arrays(np.uint32, 5, elements=st.integers(0, 9)))
 def test_tables_add_up_over_blocks_and_merge_like_voxels(
     segmentation: Labels, truth: Labels, cut: int, lookup: Labels
