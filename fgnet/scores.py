@@ -1,8 +1,9 @@
-"""The files of scores and of the chosen threshold, as JSON.
+"""The files of scores, of the chosen threshold and of neurons, as JSON.
 
 A file of scores holds the whole threshold sweep of one segmentation, twice: against the ids of
 the ground truth as they are, and against their 6-connected components inside the scored box (a
-box cuts neurons into pieces that no segmentation can join).
+box cuts neurons into pieces that no segmentation can join). The file of neurons holds what became
+of each at the chosen threshold.
 """
 
 from pathlib import Path
@@ -24,7 +25,12 @@ class Record(BaseModel):
 
 
 class Row(Record):
-    """The scores at one threshold; VOI in bits, ARAND from 0 to 1, lower is better."""
+    """The scores at one threshold; docs/scores.md defines them. None was not measured.
+
+    VOI in bits, ARAND and CREMI score: 0 is perfect. The others go from 0 to 1, 1 is perfect.
+    ``average_precision`` is the mean of ``average_precision_at`` the ten thresholds of
+    intersection over union, 0.5 to 0.95.
+    """
 
     threshold: float
     segments: int
@@ -32,6 +38,14 @@ class Row(Record):
     voi_merge: float
     voi_sum: float
     arand: float
+    rand_precision: float | None = None
+    rand_recall: float | None = None
+    cremi: float | None = None
+    average_precision: float | None = None
+    average_precision_at: list[float] = []
+    boundary_precision: float | None = None
+    boundary_recall: float | None = None
+    boundary_f1: float | None = None
 
 
 class Sweep(Record):
@@ -49,11 +63,25 @@ class Sweep(Record):
         raise InputError(f"threshold {threshold:g} was not scored; the file of scores has {known}")
 
 
+class Treatment(Record):
+    """Which voxels are scored, in numbers and in words.
+
+    ``border`` is in nm, ``voxel_size`` too, along z, y, x.
+    """
+
+    voxel_size: tuple[float, float, float]
+    voxels_unlabelled: int
+    voxels_near_border: int
+    border: float
+    words: str
+
+
 class Scores(Record):
     """The file of scores of one segmentation."""
 
     voxels_scored: int
     voxels_ignored: int
+    treatment: Treatment | None = None
     against_ids: Sweep
     against_components: Sweep
     made_by: dict[str, Any]
@@ -78,11 +106,112 @@ class Choice(Record):
     made_by: dict[str, Any]
 
 
-File = TypeVar("File", Scores, Choice)
+Interval = tuple[float, float]
+
+
+class Intervals(Record):
+    """Of each score the middle 95 % of resamples of the neurons."""
+
+    voi_split: Interval
+    voi_merge: Interval
+    voi_sum: Interval
+    arand: Interval
+    cremi: Interval
+
+
+class Verdict(Record):
+    """The scores against one ground truth of so many objects.
+
+    ``chosen`` holds those at the threshold that was chosen elsewhere, ``intervals`` what is about
+    them (None for a single object), ``oracle`` those at the threshold that is best here.
+    """
+
+    objects: int
+    chosen: Row
+    intervals: Intervals | None
+    oracle: Row
+
+
+class Foreign(Record):
+    """Voxels of another neuron; ``component`` says which part of it, where parts are scored."""
+
+    neuron: int
+    component: int | None
+    voxels: int
+
+
+class Mistake(Foreign):
+    """One error of a neuron and a voxel to look at.
+
+    split: ``voxels`` of the neuron lie in ``segment``, which is not its main one; ``neuron`` is
+    the one that holds most of that segment. merge: ``voxels`` of ``neuron`` lie in ``segment``,
+    the main one. lost: ``voxels`` of the neuron, which is ``neuron``, lie in background.
+    ``voxel`` (z, y, x) counts in the volume's own file, ``nm`` includes that file's offset.
+    """
+
+    kind: Literal["split", "merge", "lost"]
+    segment: int
+    voxel: tuple[int, int, int]
+    nm: tuple[float, float, float]
+
+
+class Neuron(Record):
+    """How one neuron of the ground truth fared; counts are of scored voxels.
+
+    ``segments`` is how many segments hold a share of it worth counting, ``main`` the one with
+    most of it (0 where none holds any) and ``main_voxels`` how much, ``background`` what none
+    holds, ``merged_with`` of how many neurons ``main`` holds a share worth counting and ``merged``
+    the largest such shares. ``voi_split`` and ``voi_merge`` are what it adds to the scores, in
+    bits. ``low`` and ``high`` are the first and last voxel (z, y, x) of the box around it.
+    ``mistakes`` are the largest.
+    """
+
+    neuron: int
+    component: int | None
+    voxels: int
+    cubic_micrometres: float
+    segments: int
+    main: int
+    main_voxels: int
+    background: int
+    merged_with: int
+    merged: list[Foreign]
+    voi_split: float
+    voi_merge: float
+    low: tuple[int, int, int]
+    high: tuple[int, int, int]
+    mistakes: list[Mistake]
+
+
+class Neurons(Record):
+    """The file of one segmentation at the chosen threshold, neuron by neuron, the worst first.
+
+    ``criterion`` is what the oracle makes smallest; the neurons are those of ``ground_truth``.
+    ``smallest_share`` is from which share on a part of a neuron counts.
+    """
+
+    threshold: float
+    reason: str
+    criterion: Criterion
+    ground_truth: GroundTruth
+    treatment: Treatment
+    resamples: int
+    smallest_share: float
+    against_ids: Verdict
+    against_components: Verdict
+    neurons: list[Neuron]
+    made_by: dict[str, Any]
+
+    def against(self, truth: GroundTruth) -> Verdict:
+        """The verdict against one of the two ground truths."""
+        return self.against_ids if truth == "ids" else self.against_components
+
+
+File = TypeVar("File", Scores, Choice, Neurons)
 
 
 def read(path: Path, kind: type[File]) -> File:
-    """Read a file of scores or of a choice. Raises InputError when it is none."""
+    """Read a file of scores, of a choice or of neurons. Raises InputError when it is none."""
     if not path.is_file():
         raise InputError(f"there is no file {str(path)!r}; run the evaluate stage first")
     try:
@@ -96,7 +225,7 @@ def read(path: Path, kind: type[File]) -> File:
         ) from error
 
 
-def write(path: Path, content: Scores | Choice) -> None:
+def write(path: Path, content: Scores | Choice | Neurons) -> None:
     """Write the file whole or not at all."""
     with volume.whole_or_nothing(path) as partial:
         partial.write_text(content.model_dump_json(indent=1) + "\n", encoding="utf-8")

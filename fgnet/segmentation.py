@@ -13,7 +13,7 @@ with ``thresholds`` (k,). The list is cut by count and never by score: waterz wi
 bins merges in an order whose scores are not monotone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import h5py
 import numpy as np
@@ -114,6 +114,22 @@ def table(file: h5py.File, threshold: float) -> Ids:
     if TABLES in file:
         return np.asarray(file[TABLES][index], np.uint32)
     return merged(file[MERGES][: int(file[COUNTS][index])], len(fragments(file)))
+
+
+def tables(file: h5py.File) -> Iterator[tuple[float, Ids]]:
+    """Every threshold and the segment of every fragment at it, as :func:`table` gives it."""
+    known = thresholds(file)
+    if TABLES in file:
+        for index, threshold in enumerate(known):
+            yield threshold, np.asarray(file[TABLES][index], np.uint32)
+        return
+    merges, start = file[MERGES][:], 0
+    current = np.arange(len(fragments(file)) + 1, dtype=np.uint32)
+    for threshold, stop in zip(known, file[COUNTS][:].tolist(), strict=True):
+        # the segments so far are merged further, and keep the order of their first fragments
+        step = merged(current[merges[start:stop]], int(current.max()))
+        current, start = step[current], stop
+        yield threshold, current
 
 
 def merged(merges: Ids, count: int) -> Ids:

@@ -1,5 +1,6 @@
 """Scores against known answers, scikit-image and the figures published with the real data."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,17 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 import pytest
+from elf.evaluation import cremi_score, mean_segmentation_accuracy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import stats
 from skimage.metrics import adapted_rand_error, variation_of_information
+from sklearn.metrics.cluster import pair_confusion_matrix
 
 from fgnet import metrics
+from fgnet.metrics import bootstrap, voi
+from fgnet.metrics.detection import TWENTIETHS, average_precision
 
 Labels = npt.NDArray[Any]
 FIB25 = "fib25_ts2_z000-168.h5"
@@ -76,6 +82,7 @@ def test_nothing_to_score() -> None:
         measured(np.ones((2, 2), np.uint8), np.zeros((2, 3), np.uint8))
 
 
+@settings(deadline=None)
 @given(labels(0), labels(0))
 def test_equals_scikit_image(segmentation: Labels, truth: Labels) -> None:
     truth[0, 0, :2], segmentation[0, 0, :2] = 1, 1  # something to score, and no 0 / 0
@@ -84,12 +91,148 @@ def test_equals_scikit_image(segmentation: Labels, truth: Labels) -> None:
     assert measured(segmentation, truth) == pytest.approx((split, merge, arand), abs=1e-12)
 
 
+@settings(deadline=None)
+@given(labels(0), labels(1))
+def test_rand_equals_scikit_learn(segmentation: Labels, truth: Labels) -> None:
+    segmentation[0, 0, :2], truth[0, 0, :2] = 1, 1
+    (_, merged), (alone, together) = pair_confusion_matrix(truth.ravel(), segmentation.ravel())
+    found = metrics.score(metrics.count(segmentation, truth))
+    assert found.rand_precision == pytest.approx(together / (together + merged), abs=1e-12)
+    assert found.rand_recall == pytest.approx(together / (together + alone), abs=1e-12)
+
+
+@settings(deadline=None)
+@given(labels(0), labels(0))
+def test_average_precision_by_counting(segmentation: Labels, truth: Labels) -> None:
+    truth[0, 0, 0] = 1
+    known = truth > 0
+    objects = [
+        [set(np.flatnonzero(known.ravel() & (values.ravel() == name))) for name in names if name]
+        for values, names in ((a, np.unique(a[known])) for a in (segmentation, truth))
+    ]
+    for tenth, found in enumerate(average_precision(metrics.count(segmentation, truth))):
+        threshold = Fraction(10 + tenth, 20)
+        matches = sum(
+            len(one & two) > threshold * len(one | two) for one in objects[0] for two in objects[1]
+        )
+        assert found == matches / (len(objects[0]) + len(objects[1]) - matches)
+
+
+def test_average_precision_of_known_overlaps() -> None:
+    truth = np.repeat([1, 2, 3], [10, 10, 10])
+    # half of the first is no match; 9 of 10 of the second is up to 0.85; the third is background
+    segmentation = np.repeat([1, 4, 2, 4, 0], [5, 5, 9, 1, 10])
+    found = average_precision(metrics.count(segmentation, truth))
+    assert found.tolist() == [1 / 5] * 8 + [0, 0]
+    assert average_precision(metrics.count(truth * 7, truth)).tolist() == [1] * 10
+
+
+@pytest.mark.parametrize(("file", "name", "only_segmented", "published"), PUBLISHED[:3])
+def test_equals_elf_on_real_data(
+    data: Path, file: str, name: str, only_segmented: bool, published: tuple[float, ...]
+) -> None:
+    with h5py.File(data / file) as volume:
+        segmentation = volume[f"volumes/labels/{name}"][:].astype(np.uint64)
+        truth = volume["volumes/labels/neuron_ids"][:].astype(np.uint64)
+    known = truth > 0
+    segmentation, truth = segmentation[known], truth[known]
+    table = metrics.count(segmentation, truth)
+    found = metrics.score(table)
+    split, merge, arand, cremi = cremi_score(segmentation, truth)
+    assert (found.voi_split, found.voi_merge) == pytest.approx((split, merge), abs=1e-9)
+    # elf pairs every voxel with itself too
+    assert (found.arand, found.cremi) == pytest.approx((arand, cremi), abs=1e-4)
+    exact = sum(variation_of_information(truth, segmentation)) * found.arand
+    assert found.cremi == pytest.approx(np.sqrt(exact), abs=1e-12)
+    above = TWENTIETHS / 20 + 1e-9
+    _, precision = mean_segmentation_accuracy(segmentation, truth, above, return_accuracies=True)
+    assert average_precision(table) == pytest.approx(precision, abs=1e-12)
+
+
+@settings(deadline=None)
+@given(labels(0), labels(1))
+def test_what_neurons_add_is_the_whole(segmentation: Labels, truth: Labels) -> None:
+    """And nothing of a neuron that is one segment of its own."""
+    segmentation[0], truth[0] = 9, 9
+    table = metrics.count(segmentation, truth)
+    shared, found = table.pairs, metrics.score(table)
+    for part, whole in ((voi.split, found.voi_split), (voi.merge, found.voi_merge)):
+        assert part(shared).sum() == pytest.approx(whole, abs=1e-12)
+        assert part(shared)[-1] == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(labels(0), labels(1))
+def test_a_resample_is_a_volume_in_which_voxels_stand_several_times(
+    segmentation: Labels, truth: Labels
+) -> None:
+    table = metrics.count(segmentation, truth)
+    found = bootstrap.resampled(table, 5, seed=3)
+    for place, drawn in enumerate(np.concatenate([*bootstrap.weights(table.neurons.size, 5, 3)])):
+        assert drawn.sum() == table.neurons.size
+        times = drawn[np.searchsorted(table.neurons, truth.ravel())]
+        copied = np.repeat(segmentation.ravel(), times), np.repeat(truth.ravel(), times)
+        expected = metrics.score(metrics.count(*copied))
+        for name in ("voi_split", "voi_merge", "voi_sum", "arand", "cremi"):
+            wanted = getattr(expected, name)
+            assert getattr(found, name)[place] == pytest.approx(wanted, abs=1e-6), name
+
+
+def test_resamples_do_not_depend_on_how_much_memory_they_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    truth = np.random.default_rng(1).integers(1, 30, 500)
+    table = metrics.count(np.random.default_rng(2).integers(0, 40, 500), truth)
+    whole = bootstrap.resampled(table, 40)
+    monkeypatch.setattr(bootstrap, "MEMORY", 100)
+    parts = bootstrap.resampled(table, 40)
+    for name in ("voi_split", "voi_merge", "arand"):
+        assert np.allclose(getattr(whole, name), getattr(parts, name), rtol=0, atol=1e-12)
+
+
+def test_interval_of_a_ratio_equals_that_of_scipy(data: Path) -> None:
+    """VOI split is a mean over neurons, weighted by voxels, so scipy can resample it as well."""
+    with h5py.File(data / FIB25) as volume:
+        segmentation = volume["volumes/labels/ffn_segmentation"][:]
+        truth = volume["volumes/labels/neuron_ids"][:]
+    table = metrics.count(segmentation, truth)
+    shared = table.pairs
+    added = voi.split(shared) * shared.total
+
+    def ratio(bits: Labels, voxels: Labels, axis: int) -> Labels:
+        return bits.sum(axis) / voxels.sum(axis)
+
+    expected = stats.bootstrap(
+        (added, shared.neuron), ratio, paired=True, method="percentile", n_resamples=4000, rng=1
+    ).confidence_interval
+    low, high = bootstrap.resampled(table, 4000).intervals()["voi_split"]
+    assert (low, high) == pytest.approx((expected.low, expected.high), rel=0.04)
+    assert low < metrics.score(table).voi_split < high
+
+
+def test_differences_are_taken_on_the_same_resamples() -> None:
+    random = np.random.default_rng(1)
+    truth = np.repeat(np.arange(1, 41), 25)
+    worse = np.where(random.random(1000) < 0.5, truth, 99)
+    # the same mistakes, and one more in every neuron
+    worst = np.where(np.arange(1000) % 25 == 0, 98, worse)
+    tables = [metrics.count(one, truth) for one in (worse, worst)]
+    assert not bootstrap.difference(tables[0], tables[0]).arand.any()
+    low, high = bootstrap.difference(tables[1], tables[0]).intervals()["voi_sum"]
+    alone = bootstrap.resampled(tables[0]).intervals()["voi_sum"]
+    assert 0 < low < high and high - low < alone[1] - alone[0]
+    with pytest.raises(ValueError, match="of different neurons"):
+        bootstrap.difference(tables[0], metrics.count(worse[25:], truth[25:]))
+
+
+@settings(deadline=None)
 @given(labels(1), labels(1))
 def test_swapping_the_two_swaps_split_and_merge(first: Labels, second: Labels) -> None:
     split, merge, arand = measured(first, second)
     assert measured(second, first) == pytest.approx((merge, split, arand), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(labels(0), labels(1), st.permutations(range(5)), st.permutations(range(1, 5)))
 def test_names_of_the_labels_do_not_matter(
     segmentation: Labels, truth: Labels, names: list[int], others: list[int]
@@ -98,12 +241,17 @@ def test_names_of_the_labels_do_not_matter(
     assert measured(*renamed) == pytest.approx(measured(segmentation, truth), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(labels(1))
 def test_nothing_is_nearer_than_itself(truth: Labels) -> None:
-    assert measured(truth * 3, truth) == (0.0, 0.0, 0.0)
+    table = metrics.count(truth * 3, truth)
+    found = metrics.score(table)
+    assert (found.voi_split, found.voi_merge, found.arand, found.cremi) == (0.0, 0.0, 0.0, 0.0)
+    assert (found.rand_precision, found.rand_recall) == (1.0, 1.0)
+    assert bootstrap.resampled(table, 20).voi_sum == pytest.approx(np.zeros(20), abs=1e-9)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(labels(0), labels(1), st.integers(1, 3), arrays(np.uint32, 5, elements=st.integers(0, 9)))
 def test_tables_add_up_over_blocks_and_merge_like_voxels(
     segmentation: Labels, truth: Labels, cut: int, lookup: Labels

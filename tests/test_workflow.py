@@ -74,7 +74,7 @@ def test_the_chain_makes_every_result(chain: Path) -> None:
         assert file[volume.AFFINITIES].shape == (3, 12, 70, 90)
         assert file[volume.COARSE_AFFINITIES].shape == (3, 12, 70, 90)
     scores = sorted(p.relative_to(results).as_posix() for p in results.glob("evaluate/**/*.json"))
-    assert len(scores) == 3
+    assert len(scores) == 5
     table = (results / "report/scores.txt").read_text()
     assert "fgnet" in table and "test" in table
     pages = [p.relative_to(results / "report").as_posix() for p in results.glob("report/**/*.html")]
@@ -134,7 +134,8 @@ def test_snakemakes_own_report_holds_every_page(chain: Path, tmp_path: Path) -> 
 # the provenance page and the crate hold the config, so every edit makes them anew
 ALWAYS = {"report_provenance", "report_crate"}
 SCORES = {"report_segment", "report_evaluate", "report"}
-INFER = {"infer_shard", "infer", "agglomerate", "evaluate", "evaluate_threshold"} | SCORES
+CHOSEN = {"evaluate_threshold", "evaluate_neurons"} | SCORES
+INFER = {"infer_shard", "infer", "agglomerate", "evaluate"} | CHOSEN
 TRAIN = {"train", "report_train"}
 NORMALIZE = {"normalize", "report_data"}
 
@@ -143,7 +144,7 @@ NORMALIZE = {"normalize", "report_data"}
     ("config", "rules"),
     [
         (changed(report={"title": "Other"}), {"report"}),
-        (changed(evaluate={"choose_by": "arand"}), {"evaluate_threshold"} | SCORES),
+        (changed(evaluate={"choose_by": "arand"}), CHOSEN),
         (changed(infer={"overlap": 0.3}), INFER),
         (changed(train={"steps": 4}), TRAIN | INFER),
         (changed(normalize={"low": 2}), NORMALIZE | TRAIN | INFER),

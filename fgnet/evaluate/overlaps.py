@@ -1,9 +1,8 @@
-"""One pass over the voxels: fragments against ground truth, which fall into its components."""
+"""One pass over the voxels: all that scores of any threshold need."""
 
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import cc3d
 import h5py
@@ -12,13 +11,19 @@ import numpy.typing as npt
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from fgnet import metrics, progress
+from fgnet import metrics, progress, volume
+from fgnet.evaluate import border as borders
+from fgnet.evaluate import loops, shared
+from fgnet.evaluate.faces import Faces, Index
+from fgnet.evaluate.faces import links as join
+from fgnet.evaluate.nodes import Nodes, Places
+from fgnet.evaluate.shared import Shared
+from fgnet.metrics import boundary
+from fgnet.metrics.boundary import Boundaries
 
 BLOCK = (64, 256, 256)
 Box = tuple[slice, slice, slice]
-Index = tuple[int, int, int]
-Labels = npt.NDArray[Any]
-Faces = dict[tuple[int, Index], tuple[Labels, Labels]]
+Ids = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -26,14 +31,32 @@ class Overlaps:
     """What one pass over fragments and ground truth finds.
 
     Attributes:
-        ids: fragments against the ids of the ground truth.
-        components: fragments against its 6-connected components.
-        voxels: of the volume, those without ground truth included.
+        shared: fragments against 6-connected components of the ground truth, numbered from 1.
+        owners: (components + 1,) uint64, the ground truth's id of each component; entry 0 is 0.
+        boundaries: edges between, within and at the margin of fragments.
+        voxels: of the volume.
+        unlabelled: of these, without ground truth.
+        near_border: of these, with ground truth, not scored as they lie near a border of it.
+        nodes: (n,) uint64, the fragment at each place that was asked for.
     """
 
-    ids: metrics.Contingency
-    components: metrics.Contingency
+    shared: Shared
+    owners: Ids
+    boundaries: Boundaries
     voxels: int
+    unlabelled: int
+    near_border: int
+    nodes: Ids
+
+    @property
+    def components(self) -> metrics.Contingency:
+        """Fragments against the components of the ground truth."""
+        return self.shared.contingency
+
+    @property
+    def ids(self) -> metrics.Contingency:
+        """Fragments against the ids of the ground truth."""
+        return self.components.merged(neurons=self.owners)
 
 
 def measure(
@@ -41,65 +64,103 @@ def measure(
     labels: h5py.Dataset,
     region: Box,
     mask: h5py.Dataset | None = None,
+    border: float = 0,
+    nodes: Places | None = None,
 ) -> Overlaps:
-    """Count the voxels that fragments share with neurons and with components of neurons.
+    """Measure what fragments and ground truth share, and which edges are cut.
 
-    The components are found block by block and joined across the blocks' faces, so memory is
-    bounded by a block and by the faces of one layer of blocks.
+    Components are found block by block and joined across the blocks' faces, and an edge between
+    blocks counts for the later one, so memory is bounded by a block and by the faces of one layer
+    of blocks. What lies outside ``region`` decides nothing.
 
     Args:
         fragments: (z, y, x) unsigned integers.
         labels: (z, y, x) unsigned integers, 0 is unknown.
         region: where ``fragments`` lies in ``labels``.
         mask: 0 at voxels of ``labels`` that nobody labelled; they count as unknown.
+        border: nm; above 0, voxels at most so far from a border in their section are not scored.
+            They stay part of components and of boundaries. See :func:`fgnet.evaluate.border.near`.
+        nodes: (n, 3) places z, y, x in ``fragments`` whose fragments are looked up on the way.
+
+    Raises:
+        ValueError: a node lies outside of the volume.
     """
-    tables = []
-    owners: list[Labels] = [np.zeros(1, np.uint64)]
-    links: list[Labels] = [np.empty((0, 2), np.int64)]
-    waiting: Faces = {}
-    pieces = 0
-    blocks = list(_blocks(fragments.shape))
-    for index, box in progress.track(blocks, "overlaps"):
-        fragment = fragments[box]
-        place = _moved(box, region)
-        truth = labels[place]
-        if mask is not None:
-            truth = np.where(mask[place] > 0, truth, 0)
-        piece, found = cc3d.connected_components(truth, connectivity=6, return_N=True)
-        owner = np.zeros(found + 1, np.uint64)
-        owner[piece.ravel()] = truth.ravel()
-        owners.append(owner[1:])
-        piece = np.where(piece > 0, piece.astype(np.int64) + pieces, 0)
+    places = Nodes(np.empty((0, 3), np.int64) if nodes is None else nodes, fragments.shape, BLOCK)
+    faces = Faces()
+    tables: list[Shared] = []
+    edges: list[Boundaries] = []
+    owners: list[Ids] = [np.zeros(1, np.uint64)]
+    links: list[npt.NDArray[np.int64]] = [np.empty((0, 2), np.int64)]
+    pieces = unlabelled = near_border = 0
+    for index, box in progress.track(list(_blocks(fragments.shape)), "overlaps"):
+        start = [part.start for part in box]
+        fragment: Ids = fragments[box].astype(np.uint64, copy=False)
+        places.look(index, start, fragment)
+        truth, near = _truth(labels, mask, region, box, border)
+        numbered, found = cc3d.connected_components(
+            truth, connectivity=6, out_dtype=np.uint32, return_N=True
+        )
+        owners.append(loops.owners(numbered, truth, found)[1:])
+        piece: Ids = np.where(numbered > 0, numbered + np.uint64(pieces), np.uint64(0))
         pieces += found
-        tables.append(metrics.count(fragment, piece))
-        links += _join(waiting, index, truth, piece)
-    table = metrics.total(tables)
-    edges = np.concatenate(links)
-    graph = coo_matrix(
-        (np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])), (pieces + 1, pieces + 1)
-    )
-    _, component = connected_components(graph, directed=False)
+        before = z, y, x = faces.before(index, truth.shape)
+        links += [join(face, axis, truth, piece) for axis, face in enumerate(before)]
+        edges.append(
+            Boundaries(
+                *loops.touching(
+                    fragment,
+                    truth,
+                    (z.fragments, y.fragments, x.fragments),
+                    (z.truth, y.truth, x.truth),
+                )
+            )
+        )
+        faces.keep(index, fragment, truth, piece)
+        unlabelled += int(np.count_nonzero(truth == 0))
+        if near is not None:
+            near_border += int(np.count_nonzero(near & (truth > 0)))
+            piece[near] = 0
+        tables.append(Shared.of_block(fragment, piece, start))
+    component = _joined(np.concatenate(links), pieces)
+    owner = np.zeros(component.max() + 1, np.uint64)
+    owner[component] = np.concatenate(owners)
     return Overlaps(
-        ids=table.merged(neurons=np.concatenate(owners)),
-        components=table.merged(neurons=component),
+        shared=shared.total(tables).merged(neurons=component),
+        owners=owner,
+        boundaries=boundary.total(edges),
         voxels=int(np.prod(fragments.shape)),
+        unlabelled=unlabelled,
+        near_border=near_border,
+        nodes=places.fragments,
     )
 
 
-def _join(waiting: Faces, index: Index, truth: Labels, piece: Labels) -> list[Labels]:
-    """Pairs of pieces that touch across the block's first faces; keep its last faces."""
-    pairs: list[Labels] = []
-    for axis in range(3):
-        if (axis, index) in waiting:
-            before, before_piece = waiting.pop((axis, index))
-            same = before == truth.take(0, axis)
-            touching = metrics.count(before_piece, np.where(same, piece.take(0, axis), 0))
-            pair = touching.counts.tocoo()
-            ends = touching.segments[pair.row], touching.neurons[pair.col]
-            pairs.append(np.stack(ends, 1).astype(np.int64))
-        after = (index[0] + (axis == 0), index[1] + (axis == 1), index[2] + (axis == 2))
-        waiting[axis, after] = truth.take(-1, axis), piece.take(-1, axis)
-    return pairs
+def _truth(
+    labels: h5py.Dataset, mask: h5py.Dataset | None, region: Box, box: Box, border: float
+) -> tuple[Ids, npt.NDArray[np.bool_] | None]:
+    """The ground truth of a block, 0 where it is masked, and where it is near a border."""
+    size = volume.voxel_size(labels)[1:] if border else (1.0, 1.0)
+    rim = (0, *borders.reach(border, size)) if border else (0, 0, 0)
+    wide, inner = [], []
+    for part, whole, more in zip(box, region, rim, strict=True):
+        start = max(part.start - more, 0)
+        stop = min(part.stop + more, whole.stop - whole.start)
+        wide.append(slice(whole.start + start, whole.start + stop))
+        inner.append(slice(part.start - start, part.stop - start))
+    truth: Ids = labels[tuple(wide)].astype(np.uint64, copy=False)
+    if mask is not None:
+        truth = np.where(mask[tuple(wide)] > 0, truth, np.uint64(0))
+    z, y, x = inner
+    near = borders.near(truth, border, size)[z, y, x] if border else None
+    return np.ascontiguousarray(truth[z, y, x]), near
+
+
+def _joined(links: npt.NDArray[np.int64], pieces: int) -> npt.NDArray[np.int64]:
+    """The component of every piece, (pieces + 1,), numbered from 1 on; that of piece 0 is 0."""
+    ones = np.ones(len(links), np.int8)
+    graph = coo_matrix((ones, (links[:, 0], links[:, 1])), (pieces + 1, pieces + 1))
+    component: npt.NDArray[np.int64] = connected_components(graph, directed=False)[1]
+    return component.astype(np.int64)
 
 
 def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[Index, Box]]:
@@ -109,11 +170,3 @@ def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[Index, Box]]:
     ]
     for z, y, x in itertools.product(*(range(len(cut)) for cut in cuts)):
         yield (z, y, x), (cuts[0][z], cuts[1][y], cuts[2][x])
-
-
-def _moved(box: Box, region: Box) -> Box:
-    z, y, x = (
-        slice(part.start + whole.start, part.stop + whole.start)
-        for part, whole in zip(box, region, strict=True)
-    )
-    return z, y, x

@@ -5,68 +5,98 @@ from pathlib import Path
 
 import numpy as np
 
-from fgnet import ledger, metrics, progress, scores, segmentation, volume
+from fgnet import ledger, progress, scores, segmentation, volume
 from fgnet.errors import InputError
-from fgnet.evaluate.overlaps import measure
+from fgnet.evaluate import store, sweep
+from fgnet.evaluate.overlaps import Overlaps, measure
+from fgnet.metrics.contingency import Ids
 
 
-def run(segmentation_file: Path, labels_file: Path, output: Path) -> None:
+def run(
+    segmentation_file: Path, labels_file: Path, output: Path, overlaps: Path, border: float = 0
+) -> None:
     """Write the scores of all thresholds of a segmentation, against ids and components.
 
     Args:
         segmentation_file: see :mod:`fgnet.segmentation`; may be a box of the labels' volume.
         labels_file: a volume with labels, and perhaps a mask of where they count.
         output: JSON, see :mod:`fgnet.scores`.
+        overlaps: HDF5, see :mod:`fgnet.evaluate.store`.
+        border: nm; see :func:`fgnet.evaluate.overlaps.measure`.
 
     Raises:
-        InputError: a dataset is missing, the two are not of one volume, or no voxel is labelled.
+        InputError: a dataset is missing, the two are not of one volume, or no voxel is scored.
     """
+    inputs, settings = [segmentation_file, labels_file], {"border": border}
     with volume.opened(segmentation_file) as segmented, volume.opened(labels_file) as labelled:
         fragments = volume.dataset(segmented, volume.FRAGMENTS, kind="u")
         labels = volume.dataset(labelled, volume.LABELS, kind="u")
         region = volume.region(labels, fragments)
-        mask = labelled.get(volume.MASK)
-        overlaps = measure(fragments, labels, region, mask)
-        ledger.voxels(overlaps.voxels)
-        scored = int(overlaps.ids.counts.sum())
+        found = measure(fragments, labels, region, labelled.get(volume.MASK), border)
+        ledger.voxels(found.voxels)
+        scored = int(found.shared.voxels.sum())
         if scored == 0:
             box = ", ".join(
                 f"{axis} {cut.start}-{cut.stop}" for axis, cut in zip("zyx", region, strict=True)
             )
+            if found.near_border:
+                raise InputError(
+                    f"{labels_file}: every labelled voxel in {box} lies within {border:g} nm of a "
+                    "border, so none is scored; lower evaluate.border"
+                )
             raise InputError(
                 f"{labels_file}: {volume.LABELS} is 0 or masked everywhere in {box}, so there is "
                 "nothing to score against; give this volume labels or the split 'predict'"
             )
-        ids, components = [], []
-        known = segmentation.fragments(segmented)
-        against_ids, against_components = (
-            replace(
-                counted, segments=segmentation.numbered(counted.segments, known).astype(np.uint64)
-            )
-            for counted in (overlaps.ids, overlaps.components)
+        found = numbered(found, segmentation.fragments(segmented))
+        tables = found.ids, found.components, found.boundaries
+        total = len(segmentation.thresholds(segmented))
+        ids, components = sweep.scored(
+            tables, progress.track(segmentation.tables(segmented), "thresholds", total)
         )
-        for threshold in progress.track(segmentation.thresholds(segmented), "thresholds"):
-            table = segmentation.table(segmented, threshold)
-            ids.append(row(threshold, against_ids.merged(segments=table)))
-            components.append(row(threshold, against_components.merged(segments=table)))
+        z, y, x = (cut.start for cut in region)
+        frame = store.Frame(
+            (z, y, x), volume.voxel_size(labels), volume.offset(labels), float(border)
+        )
+    with volume.create(overlaps, "evaluate", settings, inputs) as file:
+        store.write(file, found, frame)
     content = scores.Scores(
         voxels_scored=scored,
-        voxels_ignored=overlaps.voxels - scored,
-        against_ids=scores.Sweep(objects=overlaps.ids.neurons.size, sweep=ids),
-        against_components=scores.Sweep(objects=overlaps.components.neurons.size, sweep=components),
-        made_by=volume.record("evaluate", {}, [segmentation_file, labels_file]),
+        voxels_ignored=found.voxels - scored,
+        treatment=treatment(found, frame),
+        against_ids=scores.Sweep(objects=tables[0].neurons.size, sweep=ids),
+        against_components=scores.Sweep(objects=tables[1].neurons.size, sweep=components),
+        made_by=volume.record("evaluate", settings, inputs),
     )
     scores.write(output, content)
 
 
-def row(threshold: float, table: metrics.Contingency) -> scores.Row:
-    """The scores of one threshold from its table of segments against neurons."""
-    result = metrics.score(table)
-    return scores.Row(
-        threshold=threshold,
-        segments=table.segments.size,
-        voi_split=result.voi_split,
-        voi_merge=result.voi_merge,
-        voi_sum=result.voi_sum,
-        arand=result.arand,
+def numbered(found: Overlaps, known: Ids) -> Overlaps:
+    """The same of fragments that are numbered in the order of all ids ``known``."""
+
+    def number(ids: Ids) -> Ids:
+        return segmentation.numbered(ids, known).astype(np.uint64)
+
+    return replace(
+        found,
+        shared=replace(found.shared, fragments=number(found.shared.fragments)),
+        boundaries=replace(found.boundaries, fragments=number(found.boundaries.fragments)),
+        nodes=number(found.nodes),
+    )
+
+
+def treatment(found: Overlaps, frame: store.Frame) -> scores.Treatment:
+    """Which voxels were scored."""
+    words = "Voxels without ground truth are not scored; background of the segmentation is."
+    if frame.border:
+        words += (
+            f" Voxels at most {frame.border:g} nm from a border of the ground truth in their "
+            "section are not scored either; boundaries and components are those of all labels."
+        )
+    return scores.Treatment(
+        voxel_size=frame.size,
+        voxels_unlabelled=found.unlabelled,
+        voxels_near_border=found.near_border,
+        border=frame.border,
+        words=words,
     )

@@ -27,6 +27,11 @@ def own_scores(wildcards):
     return [f"results/evaluate/{m}/{a}/{v}.json"] if labelled else []
 
 
+def neurons():
+    """Files of the neurons of all segmentations that have ground truth."""
+    return [path.removesuffix(".json") + ".neurons.json" for path in scored()]
+
+
 def thresholds():
     """The chosen threshold of every model and agglomeration."""
     return [
@@ -74,7 +79,7 @@ def made_files():
     made += model_records().values()
     for m, a, v in segmentations("validation", "test", "predict"):
         made += [f"results/infer/{m}/{v}.h5", f"results/agglomerate/{m}/{a}/{v}.h5"]
-    return list(dict.fromkeys(made + scored() + thresholds()))
+    return list(dict.fromkeys(made + scored() + neurons() + thresholds()))
 
 
 def data_parameters(wildcards):

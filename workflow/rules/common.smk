@@ -176,4 +176,4 @@ def validation_scores(wildcards):
 
 
 def evaluate_settings(wildcards):
-    return CONFIG.evaluate.canonical()
+    return CONFIG.evaluate.choosing().canonical()

@@ -5,6 +5,7 @@ rule evaluate:
         labels=whole_volume,
     output:
         scores="results/evaluate/{model}/{agglomeration}/{volume}.json",
+        overlaps="results/evaluate/{model}/{agglomeration}/{volume}.overlaps.h5",
     log:
         "results/logs/evaluate/{model}/{agglomeration}/{volume}.log",
         ledger="results/ledger/evaluate/{model}/{agglomeration}/{volume}.json",
@@ -16,11 +17,13 @@ rule evaluate:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
+        border=CONFIG.evaluate.border,
         code=fingerprint("evaluate"),
     shell:
         "python -m fgnet.evaluate --ledger {log.ledger:q} score"
         " --segmentation {input.segmentation:q}"
-        " --labels {input.labels:q} --output {output.scores:q} &> {log[0]:q}"
+        " --labels {input.labels:q} --output {output.scores:q}"
+        " --overlaps {output.overlaps:q} --border {params.border} &> {log[0]:q}"
 
 
 rule evaluate_threshold:
@@ -43,3 +46,32 @@ rule evaluate_threshold:
         "python -m fgnet.evaluate --ledger {log.ledger:q} choose"
         " --scores {input.scores:q} --output {output.threshold:q}"
         " --settings {params.settings:q} &> {log[0]:q}"
+
+
+rule evaluate_neurons:
+    input:
+        overlaps="results/evaluate/{model}/{agglomeration}/{volume}.overlaps.h5",
+        segmentation="results/agglomerate/{model}/{agglomeration}/{volume}.h5",
+        scores="results/evaluate/{model}/{agglomeration}/{volume}.json",
+        threshold="results/evaluate/{model}/{agglomeration}.threshold.json",
+    output:
+        neurons="results/evaluate/{model}/{agglomeration}/{volume}.neurons.json",
+    log:
+        "results/logs/evaluate/{model}/{agglomeration}/{volume}.neurons.log",
+        ledger="results/ledger/evaluate/{model}/{agglomeration}/{volume}.neurons.json",
+    benchmark:
+        "results/benchmarks/evaluate/{model}/{agglomeration}/{volume}.neurons.tsv"
+    conda:
+        "../../envs/agglomerate.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        share=CONFIG.evaluate.smallest_share,
+        code=fingerprint("evaluate"),
+    shell:
+        "python -m fgnet.evaluate --ledger {log.ledger:q} neurons"
+        " --overlaps {input.overlaps:q}"
+        " --segmentation {input.segmentation:q} --scores {input.scores:q}"
+        " --threshold {input.threshold:q} --output {output.neurons:q}"
+        " --smallest-share {params.share} &> {log[0]:q}"
