@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from fgnet import command
+from fgnet.download import skeletons
 from fgnet.download.assemble import assemble
 from fgnet.download.cache import Cache
 from fgnet.download.formats.open import open_layer
@@ -37,7 +38,9 @@ def run_volume(volume: str, settings: str, output: Path, cache: Path | None = No
         with ExitStack() as stack:
             layers, size = opened(entry, folder, stack), entry.voxel_size
             made = assemble(*layers, size, entry.crop or Crop.checked({}), entry.resample)
-            store(made, entry.labels, output, wanted.model_dump(mode="json"), folder.check)
+            record, given = wanted.model_dump(mode="json"), entry.skeletons
+            lines = skeletons.given(given, layers[0], made, folder) if given else None
+            store(made, entry.labels, output, record, folder.check, lines)
         folder.remember()
     except InputError as error:
         raise InputError(f"volume {volume!r}: {error}") from error

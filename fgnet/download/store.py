@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fgnet import volume
+from fgnet import skeletons, volume
 from fgnet.blocks import tiles
 from fgnet.download.assemble import Assembled
 from fgnet.download.layers import Slices
@@ -17,6 +17,7 @@ from fgnet.download.values import among, as_ids, grey, id_type
 from fgnet.errors import InputError
 from fgnet.progress import track
 from fgnet.settings.sources import Labels
+from fgnet.skeletons import Skeletons
 from fgnet.volume import CHUNK
 
 BLOCK = (CHUNK[0], 16 * CHUNK[1], 16 * CHUNK[2])
@@ -28,6 +29,7 @@ def store(
     output: Path,
     record: Any,
     check: Callable[[str, str], None],
+    lines: Skeletons | None = None,
 ) -> None:
     """Write raw uint8 or uint16, labels uint32 or uint64 and the mask of what is labelled.
 
@@ -36,6 +38,7 @@ def store(
         record: what goes into the file as the settings that made it.
         check: takes the identity and the checksum of each layer that came over a network box by
             box, and raises InputError where it is not what came before.
+        lines: the skeletons of the volume.
 
     Raises:
         InputError: grey values are not finite or all alike, labels are negative or no integers.
@@ -56,6 +59,8 @@ def store(
         raw.attrs["grey"] = json.dumps({"low": kept.low, "step": kept.step})
         labels = None if ids is None else _add(file, volume.LABELS, ids, *place)
         mask = _add(file, volume.MASK, np.dtype(np.uint8), *place) if partial else None
+        if lines is not None:
+            skeletons.write(file, lines)
         low, high = np.inf, -np.inf
         for box in track(boxes, f"write {output.name}"):
             block = kept(made.image.read(box))

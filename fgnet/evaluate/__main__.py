@@ -1,6 +1,7 @@
 """The command line of the evaluate stage.
 
 python -m fgnet.evaluate score --segmentation SEG.h5 --labels VOLUME.h5 --output SCORES.json
+python -m fgnet.evaluate skeletons --labels VOLUME.h5 --output SKELETONS.h5 --settings {}
 python -m fgnet.evaluate choose --scores VALIDATION.json ... --output threshold.json --settings {}
 """
 
@@ -8,7 +9,7 @@ import sys
 from pathlib import Path
 
 from fgnet import command
-from fgnet.evaluate import choose, score
+from fgnet.evaluate import choose, score, skeletons
 from fgnet.settings.evaluate import Evaluate
 
 
@@ -17,13 +18,18 @@ def run_score(segmentation: Path, labels: Path, output: Path) -> None:
     score.run(segmentation, labels, output)
 
 
+def run_skeletons(labels: Path, output: Path, settings: str, box: str) -> None:
+    """Write the skeletons along which run lengths are measured."""
+    skeletons.run(labels, output, settings, box)
+
+
 def run_choose(scores: list[Path], output: Path, settings: str) -> None:
     """Choose the threshold from the validation volumes' scores."""
     choose.run(scores, output, Evaluate.from_json(settings))
 
 
 parser = command.parser("evaluate", __doc__ or "")
-steps = command.steps(parser, score=run_score, choose=run_choose)
+steps = command.steps(parser, score=run_score, skeletons=run_skeletons, choose=run_choose)
 
 one = steps["score"]
 one.add_argument("--segmentation", type=Path, required=True)
@@ -34,6 +40,12 @@ two = steps["choose"]
 two.add_argument("--scores", type=Path, nargs="*", default=[])
 two.add_argument("--output", type=Path, required=True)
 two.add_argument("--settings", default="{}", help="the config's section evaluate as JSON")
+
+three = steps["skeletons"]
+three.add_argument("--labels", type=Path, required=True, help="results/normalize/VOLUME.h5")
+three.add_argument("--output", type=Path, required=True)
+three.add_argument("--settings", default="{}", help="the config's evaluate.skeletons as JSON")
+three.add_argument("--box", default="{}", help="the part that is scored, in voxels, as JSON")
 
 if __name__ == "__main__":
     sys.exit(command.main(parser, command.run_step))

@@ -7,6 +7,33 @@ from pydantic import Field
 from fgnet.settings.base import Section
 
 
+class RunLength(Section):
+    """Expected run length, along the skeletons given with a volume or derived from its labels."""
+
+    grid: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Step in nm of the isotropic grid on which lines are derived from labels; "
+        "neurites thinner than it fall into pieces. null: four times the finest edge of a voxel, "
+        "or its coarsest where that is more.",
+    )
+    spur: float = Field(
+        100.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Side branches of derived lines are cut off that reach no more than so many nm "
+        "beyond the surface of the line that they leave.",
+    )
+    tolerance: float = Field(
+        100.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="A segment that holds at least so many nm of the path of two neurons is a "
+        "merger, whose runs count 0.",
+    )
+
+
 class Evaluate(Section):
     """How the agglomeration threshold is chosen; every score is always written."""
 
@@ -28,3 +55,4 @@ class Evaluate(Section):
         "as they are, or their 6-connected components inside the scored box. Scores are written "
         "against both.",
     )
+    skeletons: RunLength = Field(RunLength(), description="How run lengths are measured.")  # type: ignore[call-arg]
