@@ -72,7 +72,7 @@ def write(file: h5py.File, skeletons: Skeletons) -> None:
     for name in ("nodes", "edges", "neurons"):
         group.create_dataset(name, data=getattr(skeletons, name), compression="gzip", shuffle=True)
     # a dataset: a record of many files is longer than an attribute may be
-    group["record"] = json.dumps(skeletons.record, sort_keys=True)
+    group["record"] = json.dumps(skeletons.record)
 
 
 def read(file: h5py.File) -> Skeletons:

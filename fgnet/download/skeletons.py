@@ -73,7 +73,7 @@ def read(source: SkeletonSource, cache: Cache) -> tuple[list[Tree], dict[str, An
         trees = read_precomputed(source.path, source.ids, source.public, cache)
         record["sha256"] = digest(trees)
         if "://" in source.path and not source.path.startswith("file://"):
-            told = ",".join(map(str, source.ids))
+            told = ",".join(map(str, sorted({*source.ids})))
             cache.check(f"{source.path}#skeletons={told}", f"sha256:{record['sha256']}")
         return trees, record
     record["files"] = {}

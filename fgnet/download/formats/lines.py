@@ -31,8 +31,8 @@ def read_precomputed(path: str, ids: tuple[int, ...], public: bool, cache: Cache
         from cloudfiles.paths import to_https_protocol
 
         place = to_https_protocol(place)
-    layer = _opened(path, place)
-    wanted = list(ids) or tried(path, partial(_listed, path, layer), cache)
+    layer = tried(path, partial(_opened, path, place), cache)
+    wanted = sorted({*ids}) or tried(path, partial(_listed, path, layer), cache)
     if not wanted:
         raise InputError(f"{path!r} holds no skeletons that can be listed; name them with `ids`")
     trees: list[Tree] = []
@@ -61,6 +61,8 @@ def _opened(path: str, place: str) -> Any:
 def _info(path: str, files: Any) -> dict[str, Any]:
     try:
         info = files.get_json("info")
+    except NotADirectoryError:  # the path of a file
+        info = None
     except json.JSONDecodeError as error:
         raise InputError(f"{path!r} has an info file that is no JSON ({error}); mend it") from error
     if not isinstance(info, dict):
@@ -101,5 +103,5 @@ def _read(path: str, layer: Any, ids: list[int]) -> list[Tree]:
             str(one.id), int(one.id), np.asarray(one.vertices, np.float64)[:, ::-1],
             np.asarray(one.edges, np.int64), UNIT,
         )
-        for one in found
+        for one in sorted(found, key=lambda one: int(one.id))  # they come in any order
     ]  # fmt: skip
