@@ -15,12 +15,8 @@ from fgnet import skeletons, volume
 from fgnet.download.__main__ import run_volume
 from fgnet.errors import InputError
 from fgnet.evaluate import skeletons as evaluated
-from fgnet.evaluate.centrelines import derive, grid_step
-from fgnet.evaluate.thinning import centre_line
 from fgnet.normalize.stage import run as normalize
-from fgnet.run_length import sweep
 from fgnet.settings.config import load
-from fgnet.settings.evaluate import RunLength
 from fgnet.skeletons import Skeletons
 
 SHAPE = (10, 40, 50)

@@ -17,7 +17,7 @@ from fgnet.skeletons import ROUNDING, Skeletons, gathered
 from fgnet.volume import Triple
 
 LOG = logging.getLogger(__name__)
-BLOCK = (64, 64, 64)  # of the grid, read at a time
+BLOCK = (64, 512, 512)  # voxels read at a time
 STEPS = 4  # voxels along the finest axis in a step of the grid, unless an axis is coarser
 
 Index = npt.NDArray[np.int64]
@@ -58,8 +58,8 @@ def derive(
         np.floor(own / nm + ROUNDING).astype(np.int64) + cut.start
         for own, nm, cut in zip(points, size, region, strict=True)
     ]
-    grid, ids = sampled(labels, mask, index)
-    counts = np.bincount(grid.ravel(), minlength=len(ids) + 1)
+    grid, known = sampled(labels, mask, region, index)
+    ids = list(known)
     first = [
         low + cut.start * nm + own[0]
         for low, cut, nm, own in zip(offset, region, size, points, strict=True)
@@ -69,8 +69,8 @@ def derive(
         for number, nodes, edges in _lines(grid, settings.spur / step)
     ]
     with_line = {neuron for neuron, _, _ in lines}
-    small = [number for number, neuron in enumerate(ids, 1) if neuron not in with_line]
-    share = float(counts[small].sum() / max(counts[1:].sum(), 1))
+    small = [count for neuron, count in known.items() if neuron not in with_line]
+    share = sum(small) / max(sum(known.values()), 1)
     record = {
         "from": "labels", "grid": step, "spur": settings.spur, "neurons": len(ids),
         "without_line": len(small),
@@ -93,26 +93,49 @@ def spread(extent: float, step: float) -> npt.NDArray[np.float64]:
     return np.asarray(places, np.float64)
 
 
-def sampled(labels: Any, mask: Any, index: list[Index]) -> tuple[Numbers, list[int]]:
-    """The neuron at every point of a grid, numbered from 1, and the ids of the neurons.
+def sampled(
+    labels: Any, mask: Any, region: Box, index: list[Index]
+) -> tuple[Numbers, dict[int, int]]:
+    """The neuron at every point of a grid, numbered from 1, and the voxels of each neuron's id.
 
     Args:
-        index: the voxels of the grid's points along each axis, ascending.
+        index: the voxels of the grid's points along each axis of the labels, ascending.
     """
-    shape = [len(own) for own in index]
-    grid = np.zeros(shape, np.int32)
+    grid = np.zeros([len(own) for own in index], np.int32)
     numbers: dict[int, int] = {0: 0}
+    voxels: dict[int, int] = {}
+    shape = [cut.stop - cut.start for cut in region]
     for box in track(tiles(shape, BLOCK), "sample labels"):
-        wanted = [own[cut] for own, cut in zip(index, box, strict=True)]
-        place = tuple(slice(int(own[0]), int(own[-1]) + 1) for own in wanted)
-        inner = np.ix_(*(own - own[0] for own in wanted))
-        block = labels[place][inner]
+        place = tuple(
+            slice(cut.start + whole.start, cut.stop + whole.start)
+            for cut, whole in zip(box, region, strict=True)
+        )
+        block = labels[place]
         if mask is not None:
-            block = np.where(mask[place][inner] > 0, block, 0)
-        ids, which = np.unique(block, return_inverse=True)
-        known = [numbers.setdefault(int(neuron), len(numbers)) for neuron in ids]
-        grid[box] = np.array(known, np.int32)[which].reshape(block.shape)
-    return grid, list(numbers)[1:]
+            block = np.where(mask[place] > 0, block, 0)
+        for neuron, count in _counts(block):
+            numbers.setdefault(neuron, len(numbers))
+            voxels[neuron] = voxels.get(neuron, 0) + count
+        here = tuple(
+            slice(*np.searchsorted(own, [cut.start, cut.stop]))
+            for own, cut in zip(index, place, strict=True)
+        )
+        inner = np.ix_(
+            *(own[cut] - low.start for own, cut, low in zip(index, here, place, strict=True))
+        )
+        ids, which = np.unique(block[inner], return_inverse=True)
+        known = np.array([numbers[int(neuron)] for neuron in ids], np.int32)
+        grid[here] = known[which].reshape(grid[here].shape)
+    return grid, {neuron: voxels[neuron] for neuron in numbers if neuron}
+
+
+def _counts(block: npt.NDArray[Any]) -> Iterator[tuple[int, int]]:
+    """The ids of a block and their voxels; runs of one id are counted as one, to sort little."""
+    flat = block.ravel()
+    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
+    ids, which = np.unique(flat[starts], return_inverse=True)
+    counts = np.bincount(which, np.diff(starts, append=flat.size))
+    yield from zip(ids.tolist(), counts.astype(int).tolist(), strict=True)
 
 
 def _lines(grid: Numbers, spur: float) -> Iterator[tuple[int, Index, Index]]:
