@@ -13,6 +13,7 @@ from conftest import ROOT, normalized
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from test_run_length import brute
 
 from fgnet import skeletons, volume
 from fgnet.errors import InputError
@@ -178,7 +179,8 @@ def test_any_object_gives_trees_of_its_own_voxels(thing: np.ndarray, spur: float
 
 
 def test_the_default_grid() -> None:
-    assert [grid_step(size) for size in ((10, 10, 10), (30, 8, 8), (50, 4, 4))] == [40, 32, 50]
+    sizes = ((10, 10, 10), (8, 8, 8), (30, 8, 8), (50, 4, 4), (40, 32, 32), (64, 64, 64))
+    assert [grid_step(size) for size in sizes] == [40, 32, 32, 50, 40, 64]
 
 
 def test_the_step_of_the_stage_derives_where_none_are_given(tmp_path: Path) -> None:
@@ -219,6 +221,7 @@ def test_real_neurons(data: Path) -> None:
     for name, layer in layers.items():
         ids, fragments = np.unique(np.concatenate([[0], layer[place]]), return_inverse=True)
         (scored[name],) = sweep(found, fragments[1:], [np.arange(len(ids))], 100)
+        assert scored[name].erl() == pytest.approx(brute(found, fragments[1:], 100)["erl"])
     assert scored["neuron_ids"].normalised() == pytest.approx(1, abs=1e-12)
     assert scored["neuron_ids"].mergers == 0
     # the published segmentation leaves 11 % of the voxels out, the supervoxels none
@@ -236,7 +239,8 @@ lines = kimimaro.skeletonize(
     numpy.asfortranarray(labels), teasar_params={"scale": 1.5, "const": 300},
     anisotropy=(40, 40, 40), dust_threshold=16, progress=False, parallel=1,
 )
-print(json.dumps([[int(n), s.vertices.tolist(), s.edges.tolist()] for n, s in lines.items()]))
+found = [[int(n), (s.vertices + 20).tolist(), s.edges.tolist()] for n, s in lines.items()]
+print(json.dumps(found))
 """
 
 
@@ -253,5 +257,16 @@ def test_lines_are_as_long_as_those_of_kimimaro(data: Path) -> None:
     theirs = skeletons.gathered(json.loads(done.stdout), {})
     layers = fib25(data)
     labels, size = layers["neuron_ids"], (10.0, 10.0, 10.0)
-    ours = derive(labels, whole(labels), size, (0, 0, 0), RunLength())
+    # theirs leaves out what lies within 300 nm and 1.5 radii of a line, ours within 300 nm and one
+    ours = derive(labels, whole(labels), size, (0, 0, 0), RunLength(spur=300))
     assert ours.lengths().sum() == pytest.approx(theirs.lengths().sum(), rel=0.1)
+    scored = {}
+    for name, lines in (("ours", ours), ("theirs", theirs)):
+        place = tuple(skeletons.voxels(lines.nodes, size, (0, 0, 0)).T)
+        assert (labels[place] == lines.neurons).all(), name
+        ids, fragments = np.unique(
+            np.concatenate([[0], layers["ffn_segmentation"][place]]), return_inverse=True
+        )
+        (scored[name],) = sweep(lines, fragments[1:], [np.arange(len(ids))], 100)
+        print(name, lines.lengths().sum(), scored[name].erl(), scored[name].normalised())
+    assert scored["ours"].normalised() == pytest.approx(scored["theirs"].normalised(), abs=0.05)

@@ -76,7 +76,9 @@ def download(folder: Path, entry: dict[str, Any]) -> Skeletons:
     normalize(folder / "down/a.h5", folder / "norm/a.h5", "{}")
     with volume.opened(folder / "norm/a.h5") as file, volume.opened(folder / "down/a.h5") as first:
         assert volume.LABELS not in file
-        assert json.dumps(skeletons.read(first).record) == json.dumps(skeletons.read(file).record)
+        read, given = skeletons.read(first), volume.made_by(first)["inputs"]
+        assert {*read.record.get("files", {}).values()} <= {*given.values()}
+        assert json.dumps(read.record) == json.dumps(skeletons.read(file).record)
         return skeletons.read(file)
 
 
@@ -104,9 +106,9 @@ def test_swc_in_any_unit(tmp_path: Path, image: dict[str, Any], unit: Any) -> No
                                                       str(folder / "cell 10.SWC")]):  # fmt: skip
         found = download(tmp_path, {**image, "skeletons": {"path": path, "unit": unit}})
         agrees(found)
-        assert list(found.record["files"]) == [
-            str(folder / "cell 9.swc"), str(folder / "cell 10.SWC")
-        ]  # fmt: skip
+        names = [str(folder / "cell 9.swc"), str(folder / "cell 10.SWC")]
+        assert list(found.record["files"]) == names
+        assert found.record["names"] == {"1": names[0], "2": names[1]}
 
 
 def test_ids_are_the_files_names_where_these_are_numbers(
@@ -228,6 +230,13 @@ def test_a_crop_and_a_box_cut_nodes_with_their_edges(tmp_path: Path, image: dict
     # at another voxel size they lie where they lay
     again = download(tmp_path, {**entry, "resample": [40, 8, 8]})
     assert np.allclose(again.nodes, found.nodes)
+    # and voxels are those of the image as it was, whoever knows their size
+    with h5py.File(tmp_path / "em.h5", "a") as file:
+        del file["volumes/raw"].attrs["resolution"]
+    (tmp_path / "7.swc").write_text(swc(FIRST, PARENTS))
+    given = {"path": str(tmp_path / "7.swc"), "unit": "voxels"}
+    more = {"skeletons": given, "resample": [40, 8, 8], "voxel_size": list(SIZE)}
+    assert np.allclose(download(tmp_path, {**entry, **more}).nodes, nm(FIRST[1:]))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fgnet import command
 from fgnet.download import skeletons
-from fgnet.download.assemble import assemble
+from fgnet.download.assemble import agreed_size, assemble
 from fgnet.download.cache import Cache
 from fgnet.download.formats.open import open_layer
 from fgnet.download.layers import Layer
@@ -38,8 +38,11 @@ def run_volume(volume: str, settings: str, output: Path, cache: Path | None = No
         with ExitStack() as stack:
             layers, size = opened(entry, folder, stack), entry.voxel_size
             made = assemble(*layers, size, entry.crop or Crop.checked({}), entry.resample)
-            record, given = wanted.model_dump(mode="json"), entry.skeletons
-            lines = skeletons.given(given, layers[0], made, folder) if given else None
+            lines = None
+            if entry.skeletons is not None:
+                own = agreed_size([one for one in layers if one is not None], size)
+                lines = skeletons.given(entry.skeletons, layers[0], own, made, folder)
+            record = wanted.model_dump(mode="json")
             store(made, entry.labels, output, record, folder.check, lines)
         folder.remember()
     except InputError as error:

@@ -27,23 +27,28 @@ ENDINGS = (".swc", ".nml")
 NANOMETRES = {"nm": (1.0, 1.0, 1.0), "um": (1000.0, 1000.0, 1000.0)}
 
 
-def given(source: SkeletonSource, image: Layer, made: Assembled, cache: Cache) -> Skeletons:
-    """The skeletons of a volume, those parts alone that lie in it.
+def given(
+    source: SkeletonSource, image: Layer, size: Triple, made: Assembled, cache: Cache
+) -> tuple[Skeletons, list[Path]]:
+    """The skeletons of a volume, those parts alone that lie in it, and the files that were read.
 
     Args:
         image: as it was before it was cut, by which `unit: voxels` counts.
+        size: its voxel size in nm.
         made: the volume.
 
     Raises:
         InputError: a file is missing or none of its format, its unit is not known, or no node
             lies in the volume.
     """
-    trees, record = read(source, cache)
-    size = image.voxel_size or made.voxel_size  # settings and source agree on it
+    trees, record, paths = read(source, cache)
+    ids = numbers(trees)
+    names = {str(own): tree.name for own, tree in zip(ids, trees, strict=True)}
+    record["names"] = {own: name for own, name in names.items() if own != name}
     found = skeletons.gathered(
         [
-            (neuron, placed(tree, source, image, size), tree.edges)
-            for neuron, tree in zip(numbers(trees), trees, strict=True)
+            (own, placed(tree, source, image, size), tree.edges)
+            for own, tree in zip(ids, trees, strict=True)
         ],
         record,
     )
@@ -61,11 +66,11 @@ def given(source: SkeletonSource, image: Layer, made: Assembled, cache: Cache) -
         "skeletons: %d nodes of %d neurons, %.0f um; %d nodes lie outside of the volume",
         len(cut.nodes), len(np.unique(cut.neurons)), cut.lengths().sum() / 1000, lost,
     )  # fmt: skip
-    return cut
+    return cut, paths
 
 
-def read(source: SkeletonSource, cache: Cache) -> tuple[list[Tree], dict[str, Any]]:
-    """The trees of all files, and the record of where they came from."""
+def read(source: SkeletonSource, cache: Cache) -> tuple[list[Tree], dict[str, Any], list[Path]]:
+    """The trees of all files, the record of where they came from, and the files on this machine."""
     trees: list[Tree] = []
     record: dict[str, Any] = {"from": "given", "settings": source.model_dump(mode="json")}
     if kind(source) == "precomputed":
@@ -75,8 +80,9 @@ def read(source: SkeletonSource, cache: Cache) -> tuple[list[Tree], dict[str, An
         if "://" in source.path and not source.path.startswith("file://"):
             told = ",".join(map(str, sorted({*source.ids})))
             cache.check(f"{source.path}#skeletons={told}", f"sha256:{record['sha256']}")
-        return trees, record
-    record["files"] = {}
+            return trees, record, []
+        return trees, record, [Path(source.path.removeprefix("file://")) / "info"]
+    record["files"], paths = {}, []
     places = files(source)
     if source.checksum is not None and len(places) > 1:
         raise InputError(
@@ -95,7 +101,8 @@ def read(source: SkeletonSource, cache: Cache) -> tuple[list[Tree], dict[str, An
                 raise InputError(f"{place!r} does not end in .swc or .nml; give `format`")
             trees += read_nml(path, place) if ending == "nml" else [read_swc(path, place)]
         record["files"][place] = sha256(path)
-    return trees, record
+        paths.append(path)
+    return trees, record, paths
 
 
 def kind(source: SkeletonSource) -> str | None:

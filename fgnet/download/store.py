@@ -29,7 +29,7 @@ def store(
     output: Path,
     record: Any,
     check: Callable[[str, str], None],
-    lines: Skeletons | None = None,
+    lines: tuple[Skeletons, list[Path]] | None = None,
 ) -> None:
     """Write raw uint8 or uint16, labels uint32 or uint64 and the mask of what is labelled.
 
@@ -38,7 +38,7 @@ def store(
         record: what goes into the file as the settings that made it.
         check: takes the identity and the checksum of each layer that came over a network box by
             box, and raises InputError where it is not what came before.
-        lines: the skeletons of the volume.
+        lines: the skeletons of the volume, and the files that they came from.
 
     Raises:
         InputError: grey values are not finite or all alike, labels are negative or no integers.
@@ -51,6 +51,7 @@ def store(
         id_type(made.mask.dtype, made.mask.name)
     files = [path for layer in made.layers() for path in (*layer.files, *layer.prepare(whole))]
     boxes = [(z, y, x) for z, y, x in tiles(shape, BLOCK)]
+    files += [] if lines is None else lines[1]
     kept = grey(made.image, boxes)
     partial = made.mask is not None or (meaning is not None and bool(meaning.unlabelled))
     with volume.create(output, "download", record, list(dict.fromkeys(files))) as file:
@@ -60,7 +61,7 @@ def store(
         labels = None if ids is None else _add(file, volume.LABELS, ids, *place)
         mask = _add(file, volume.MASK, np.dtype(np.uint8), *place) if partial else None
         if lines is not None:
-            skeletons.write(file, lines)
+            skeletons.write(file, lines[0])
         low, high = np.inf, -np.inf
         for box in track(boxes, f"write {output.name}"):
             block = kept(made.image.read(box))

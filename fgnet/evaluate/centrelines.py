@@ -18,7 +18,8 @@ from fgnet.volume import Triple
 
 LOG = logging.getLogger(__name__)
 BLOCK = (64, 512, 512)  # voxels read at a time
-STEPS = 4  # voxels along the finest axis in a step of the grid, unless an axis is coarser
+STEPS = 4  # voxels along the finest axis in a step of the grid
+FINE = 40.0  # nm: a longer step, which thin neurites slip through, only where an axis is coarser
 
 Index = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.int32]
@@ -27,7 +28,7 @@ Box = tuple[slice, slice, slice]
 
 def grid_step(size: Sequence[float]) -> float:
     """The default step of the grid in nm, from the voxel size (nm; z, y, x)."""
-    return max(max(size), STEPS * min(size))
+    return max(max(size), min(STEPS * min(size), FINE))
 
 
 def derive(

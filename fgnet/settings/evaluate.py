@@ -15,8 +15,8 @@ class RunLength(Section):
         gt=0,
         allow_inf_nan=False,
         description="Step in nm of the isotropic grid on which lines are derived from labels; "
-        "neurites thinner than it fall into pieces. null: four times the finest edge of a voxel, "
-        "or its coarsest where that is more.",
+        "neurites thinner than it fall into pieces. null: four times the finest edge of a voxel "
+        "but no more than 40 nm, or its coarsest edge where that is more.",
     )
     spur: float = Field(
         100.0,
