@@ -63,11 +63,22 @@ def test_no_thickness_is_eaten_up(thick: tuple[int, int]) -> None:
     """scikit-image alone leaves nothing of a rod of 2 x 2 or 4 x 4 voxels, or of 1 x 2."""
     for axes in itertools.permutations((*thick, 30)):
         nodes, edges = centre_line(np.ones(axes, bool), 0)
-        assert np.ptp(nodes, axis=0).max() >= 29 - max(thick)
+        assert np.ptp(nodes, axis=0).max() >= 28 - max(thick)
         assert len(edges) == len(nodes) - 1
     # one voxel thick and slanting, so that its voxels touch by corners
     nodes, edges = centre_line(np.eye(20, dtype=bool)[:, :, None].repeat(1, 2), 0)
     assert len(nodes) >= 18 and len(edges) == len(nodes) - 1
+
+
+@pytest.mark.parametrize("thick", [1, 2, 3, 4])
+def test_no_branch_is_eaten_up(thick: int) -> None:
+    thing = ball((20, 60, 60), line((10, 12, 5), (10, 12, 55)), 5)
+    thing[10 : 10 + thick, 12:58, 30 : 30 + thick] = True
+    nodes, edges = centre_line(thing, 3)
+    degree = np.bincount(edges.ravel())
+    assert sorted(degree[degree != 2].tolist()) == [1, 1, 1, 3]
+    assert nodes[:, 1].max() >= 53 and len(edges) == len(nodes) - 1
+    assert lengths(nodes, edges).sum() == pytest.approx(50 + 45, abs=8)
 
 
 def test_a_branch_is_kept_and_a_bump_is_not() -> None:
