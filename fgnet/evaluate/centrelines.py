@@ -37,7 +37,7 @@ def derive(
     """The centre line of every neuron in a box.
 
     The labels are read block by block onto an isotropic grid, each point of which takes the
-    voxel that it lies in; in memory stand 4 bytes for each point, and what the largest neuron's
+    voxel that it lies in; in memory stand 8 bytes for each point, and what the largest neuron's
     bounding box needs. Lines end about a radius before a neuron does.
 
     Args:
