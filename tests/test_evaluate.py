@@ -15,7 +15,7 @@ from fgnet.agglomerate import stage as agglomerate
 from fgnet.errors import InputError
 from fgnet.evaluate import __main__ as stage
 from fgnet.evaluate import choose, overlaps, score
-from fgnet.settings.evaluate import Evaluate
+from fgnet.settings.evaluate import Choosing
 
 Labels = npt.NDArray[Any]
 VOXEL = (40.0, 4.0, 4.0)
@@ -128,7 +128,7 @@ def test_choice(tmp_path: Path) -> None:
     output = tmp_path / "threshold.json"
 
     def chosen(**settings: Any) -> scores.Choice:
-        choose.run([one, two], output, Evaluate.checked(settings))
+        choose.run([one, two], output, Choosing.checked(settings))
         return scores.read(output, scores.Choice)
 
     by_voi = chosen()
@@ -145,15 +145,15 @@ def test_choice(tmp_path: Path) -> None:
 def test_nothing_to_choose_from(tmp_path: Path) -> None:
     output = tmp_path / "threshold.json"
     with pytest.raises(InputError, match=r"no validation volume.*set evaluate.threshold"):
-        choose.run([], output, Evaluate())
+        choose.run([], output, Choosing())
     assert not output.exists()
-    choose.run([], output, Evaluate(threshold=0.5))
+    choose.run([], output, Choosing(threshold=0.5))
     assert scores.read(output, scores.Choice).threshold == 0.5
 
 
 def test_negative_threshold_names_the_key() -> None:
     with pytest.raises(InputError, match=r"threshold: .*greater than or equal to 0.*-1"):
-        Evaluate.from_json('{"threshold": -1}')
+        Choosing.from_json('{"threshold": -1}')
 
 
 def test_masked_voxels_are_not_scored(

@@ -14,7 +14,6 @@ from server import Server
 from fgnet import skeletons, volume
 from fgnet.download.__main__ import run_volume
 from fgnet.errors import InputError
-from fgnet.evaluate import skeletons as evaluated
 from fgnet.normalize.stage import run as normalize
 from fgnet.settings.config import load
 from fgnet.skeletons import Skeletons
@@ -221,11 +220,11 @@ def test_a_crop_and_a_box_cut_nodes_with_their_edges(tmp_path: Path, image: dict
     assert np.allclose(found.nodes, nm(left))
     assert found.edges.tolist() == [[0, 1], [0, 2]]
     assert found.neurons.tolist() == [12, 12, 12, 30]
-    # the box of a volume that is scored counts from the cropped volume's first voxel
-    box = json.dumps({"y": [0, 22]})
-    evaluated.run(tmp_path / "norm/a.h5", tmp_path / "lines.h5", "{}", box)
-    with volume.opened(tmp_path / "lines.h5") as file:
-        part = skeletons.read(file)
+    # a segmentation of the first 22 rows of the cropped volume
+    with volume.opened(tmp_path / "norm/a.h5") as file:
+        raw = volume.dataset(file, volume.RAW)
+        size, offset = volume.voxel_size(raw), volume.offset(raw)
+        part = skeletons.within(skeletons.read(file), size, offset, (7, 22, 45))
     assert np.allclose(part.nodes, nm(FIRST[1:3])) and part.edges.tolist() == [[0, 1]]
     # at another voxel size they lie where they lay
     again = download(tmp_path, {**entry, "resample": [40, 8, 8]})

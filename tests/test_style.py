@@ -69,6 +69,7 @@ FAMILIES = {
     "agglomerate": ("agglomerate", "evaluate"),
     "report": ("report",),
     "export": ("export",),
+    "skeletons": ("evaluate.skeletons", "export.skeletons"),
 }
 
 

@@ -9,23 +9,31 @@ import sys
 from pathlib import Path
 
 from fgnet import command
-from fgnet.evaluate import choose, score, skeletons
-from fgnet.settings.evaluate import Evaluate
+from fgnet.settings.evaluate import Choosing
+
+# each step imports what it needs itself: skeletons runs in an environment without the libraries of
+# the others
 
 
 def run_score(segmentation: Path, labels: Path, output: Path) -> None:
     """Score all thresholds of a segmentation."""
+    from fgnet.evaluate import score
+
     score.run(segmentation, labels, output)
 
 
-def run_skeletons(labels: Path, output: Path, settings: str, box: str) -> None:
-    """Write the skeletons along which run lengths are measured."""
-    skeletons.run(labels, output, settings, box)
+def run_skeletons(labels: Path, output: Path, settings: str, box: str, workers: int) -> None:
+    """Derive the skeletons of labels, along which run lengths are measured."""
+    from fgnet.evaluate import skeletons
+
+    skeletons.run(labels, output, settings, box, workers)
 
 
 def run_choose(scores: list[Path], output: Path, settings: str) -> None:
     """Choose the threshold from the validation volumes' scores."""
-    choose.run(scores, output, Evaluate.from_json(settings))
+    from fgnet.evaluate import choose
+
+    choose.run(scores, output, Choosing.from_json(settings))
 
 
 parser = command.parser("evaluate", __doc__ or "")
@@ -39,13 +47,16 @@ one.add_argument("--output", type=Path, required=True)
 two = steps["choose"]
 two.add_argument("--scores", type=Path, nargs="*", default=[])
 two.add_argument("--output", type=Path, required=True)
-two.add_argument("--settings", default="{}", help="the config's section evaluate as JSON")
+two.add_argument(
+    "--settings", default="{}", help="what of the config's section evaluate chooses, as JSON"
+)
 
 three = steps["skeletons"]
 three.add_argument("--labels", type=Path, required=True, help="results/normalize/VOLUME.h5")
 three.add_argument("--output", type=Path, required=True)
 three.add_argument("--settings", default="{}", help="the config's evaluate.skeletons as JSON")
 three.add_argument("--box", default="{}", help="the part that is scored, in voxels, as JSON")
+three.add_argument("--workers", type=int, default=1, help="processes")
 
 if __name__ == "__main__":
     sys.exit(command.main(parser, command.run_step))

@@ -6,10 +6,10 @@ from statistics import fmean
 
 from fgnet import scores, volume
 from fgnet.errors import InputError
-from fgnet.settings.evaluate import Evaluate
+from fgnet.settings.evaluate import Choosing
 
 
-def run(scores_files: Sequence[Path], output: Path, settings: Evaluate) -> None:
+def run(scores_files: Sequence[Path], output: Path, settings: Choosing) -> None:
     """Write the threshold with the best mean of the criterion over the validation volumes.
 
     Args:

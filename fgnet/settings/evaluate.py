@@ -5,37 +5,11 @@ from typing import Literal
 from pydantic import Field
 
 from fgnet.settings.base import Section
+from fgnet.settings.teasar import Teasar
 
 
-class RunLength(Section):
-    """Expected run length, along the skeletons given with a volume or derived from its labels."""
-
-    grid: float | None = Field(
-        None,
-        gt=0,
-        allow_inf_nan=False,
-        description="Step in nm of the isotropic grid on which lines are derived from labels; "
-        "neurites thinner than it fall into pieces. null: four times the finest edge of a voxel "
-        "but no more than 40 nm, or its coarsest edge where that is more.",
-    )
-    spur: float = Field(
-        100.0,
-        ge=0,
-        allow_inf_nan=False,
-        description="Side branches of derived lines are cut off that reach no more than so many nm "
-        "beyond the surface of the line that they leave.",
-    )
-    tolerance: float = Field(
-        100.0,
-        ge=0,
-        allow_inf_nan=False,
-        description="A segment that holds at least so many nm of the path of two neurons is a "
-        "merger, whose runs count 0.",
-    )
-
-
-class Evaluate(Section):
-    """How the agglomeration threshold is chosen; every score is always written."""
+class Choosing(Section):
+    """How the agglomeration threshold is chosen."""
 
     threshold: float | None = Field(
         None,
@@ -55,4 +29,44 @@ class Evaluate(Section):
         "as they are, or their 6-connected components inside the scored box. Scores are written "
         "against both.",
     )
-    skeletons: RunLength = Field(RunLength(), description="How run lengths are measured.")  # type: ignore[call-arg]
+
+
+class Derived(Teasar):
+    """Centre lines of labels by kimimaro's TEASAR (Sato et al., 2000)."""
+
+    grid: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Step in nm of the isotropic grid on which they are drawn; neurites thinner "
+        "than it fall into pieces. null: four times the finest edge of a voxel but no more than "
+        "40 nm, or its coarsest edge where that is more.",
+    )
+    min_voxels: int = Field(16, ge=1, description="Pieces of fewer points of the grid get no line.")
+
+
+class Evaluate(Choosing):
+    """How the agglomeration threshold is chosen, and how run lengths are measured.
+
+    Every score is always written.
+    """
+
+    skeletons: Derived | None = Field(
+        None,
+        description="Derive centre lines from the labels of volumes that are given none, so that "
+        "their run length is scored too, by the program kimimaro (GPL), which is called in an "
+        "environment of its own; `{}` takes the defaults.",
+    )
+    tolerance: float = Field(
+        100.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="nm. For the run length, a segment that holds at least so much path of two "
+        "neurons is a merger, whose runs count 0.",
+    )
+
+    def choosing(self) -> Choosing:
+        """What the choice of the threshold depends on."""
+        return Choosing(
+            threshold=self.threshold, choose_by=self.choose_by, ground_truth=self.ground_truth
+        )

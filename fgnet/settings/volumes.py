@@ -49,7 +49,7 @@ class Volume(Section):
         None,
         description="Where centre lines of neurons lie: a path or an address, or these with more "
         "keys. The run length is measured along them, also where there are no labels; without "
-        "them, along lines derived from the labels.",
+        "them, along lines derived from the labels if `evaluate.skeletons` asks for it.",
     )
     phantom: Phantom | None = Field(None, description="Generate the volume instead.")
     of: str | None = Field(None, description="Name of the volume of which this is a box.")

@@ -169,4 +169,8 @@ def validation_scores(wildcards):
 
 
 def evaluate_settings(wildcards):
-    return CONFIG.evaluate.canonical()
+    return CONFIG.evaluate.choosing().canonical()
+
+
+def deriving_settings(wildcards):
+    return CONFIG.evaluate.skeletons.canonical()

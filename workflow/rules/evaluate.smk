@@ -39,3 +39,29 @@ rule evaluate_threshold:
     shell:
         "python -m fgnet.evaluate choose --scores {input.scores:q} --output {output.threshold:q}"
         " --settings {params.settings:q} &> {log:q}"
+
+
+# Centre lines of labels, for volumes that are given no skeletons; config: evaluate.skeletons.
+rule evaluate_skeletons:
+    input:
+        labels=whole_volume,
+    output:
+        skeletons="results/evaluate/skeletons/{volume}.h5",
+    log:
+        "results/logs/evaluate/skeletons/{volume}.log",
+    benchmark:
+        "results/benchmarks/evaluate/skeletons/{volume}.tsv"
+    conda:
+        "../../envs/skeletons.yaml"
+    threads: 4
+    resources:
+        mem_mb=growing(16000),
+        runtime=growing(480),
+    params:
+        box=box,
+        settings=deriving_settings,
+        code=fingerprint("evaluate"),
+    shell:
+        "python -m fgnet.evaluate skeletons --labels {input.labels:q} --box {params.box:q}"
+        " --settings {params.settings:q} --workers {threads}"
+        " --output {output.skeletons:q} &> {log:q}"
