@@ -24,6 +24,24 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class RunLength(Record):
+    """How far one follows a neuron before the segmentation is wrong; docs/scores.md defines it.
+
+    ``expected`` in µm, ``with_mergers`` if mergers were no error; ``normalised`` from 0 to 1, which
+    is perfect. ``correct``, ``merged``, ``split`` and ``omitted`` are shares of the path, and
+    ``mergers`` is how many segments hold two neurons.
+    """
+
+    expected: float
+    normalised: float
+    with_mergers: float
+    correct: float
+    merged: float
+    split: float
+    omitted: float
+    mergers: int
+
+
 class Row(Record):
     """The scores at one threshold; docs/scores.md defines them. None was not measured.
 
@@ -46,6 +64,7 @@ class Row(Record):
     boundary_precision: float | None = None
     boundary_recall: float | None = None
     boundary_f1: float | None = None
+    run_length: RunLength | None = None
 
 
 class Sweep(Record):
@@ -76,12 +95,26 @@ class Treatment(Record):
     words: str
 
 
+class Lines(Record):
+    """The skeletons along which run lengths were measured.
+
+    ``micrometres`` is the length of all; ``tolerance`` (nm) from how much path on a segment holds
+    a neuron; ``record`` says where they came from.
+    """
+
+    neurons: int
+    micrometres: float
+    tolerance: float
+    record: dict[str, Any]
+
+
 class Scores(Record):
     """The file of scores of one segmentation."""
 
     voxels_scored: int
     voxels_ignored: int
     treatment: Treatment | None = None
+    skeletons: Lines | None = None
     against_ids: Sweep
     against_components: Sweep
     made_by: dict[str, Any]

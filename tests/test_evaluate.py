@@ -12,14 +12,14 @@ import pytest
 from skimage.measure import label
 from skimage.metrics import adapted_rand_error, variation_of_information
 
-from fgnet import affinities, command, metrics, scores, segmentation, volume
+from fgnet import affinities, command, metrics, scores, segmentation, skeletons, volume
 from fgnet.agglomerate import stage as agglomerate
 from fgnet.errors import InputError
 from fgnet.evaluate import __main__ as stage
 from fgnet.evaluate import choose, fates, neurons, overlaps, score, store, sweep
 from fgnet.evaluate.shared import Shared
 from fgnet.metrics.detection import average_precision
-from fgnet.settings.evaluate import Evaluate
+from fgnet.settings.evaluate import Choosing, Evaluate, Scoring
 
 Labels = npt.NDArray[Any]
 VOXEL = (40.0, 4.0, 4.0)
@@ -92,7 +92,7 @@ def test_sweep_equals_scoring_every_segmentation(
     files: tuple[Path, Path], truth: Labels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(overlaps, "BLOCK", (4, 6, 7))
-    score.run(*files, tmp_path / "scores.json", tmp_path / "scores.h5")
+    score.run(*files, tmp_path / "scores.json", tmp_path / "scores.h5", Scoring())
     result = scores.read(tmp_path / "scores.json", scores.Scores)
 
     ids = read(files[0], volume.FRAGMENTS)
@@ -195,7 +195,7 @@ def test_choice(tmp_path: Path) -> None:
     output = tmp_path / "threshold.json"
 
     def chosen(**settings: Any) -> scores.Choice:
-        choose.run([one, two], output, Evaluate.checked(settings))
+        choose.run([one, two], output, Choosing.checked(settings))
         return scores.read(output, scores.Choice)
 
     by_voi = chosen()
@@ -212,15 +212,15 @@ def test_choice(tmp_path: Path) -> None:
 def test_nothing_to_choose_from(tmp_path: Path) -> None:
     output = tmp_path / "threshold.json"
     with pytest.raises(InputError, match=r"no validation volume.*set evaluate.threshold"):
-        choose.run([], output, Evaluate())
+        choose.run([], output, Choosing())
     assert not output.exists()
-    choose.run([], output, Evaluate(threshold=0.5))
+    choose.run([], output, Choosing(threshold=0.5))
     assert scores.read(output, scores.Choice).threshold == 0.5
 
 
 def test_negative_threshold_names_the_key() -> None:
     with pytest.raises(InputError, match=r"threshold: .*greater than or equal to 0.*-1"):
-        Evaluate.from_json('{"threshold": -1}')
+        Choosing.from_json('{"threshold": -1}')
 
 
 def test_masked_voxels_are_not_scored(
@@ -230,11 +230,11 @@ def test_masked_voxels_are_not_scored(
     mask = np.random.default_rng(3).integers(0, 2, truth.shape).astype(np.uint8)
     with h5py.File(files[1], "r+") as file:
         volume.add(file, volume.MASK, mask.shape, "u1", VOXEL)[:] = mask
-    score.run(*files, tmp_path / "masked.json", tmp_path / "masked.h5")
+    score.run(*files, tmp_path / "masked.json", tmp_path / "masked.h5", Scoring())
     with h5py.File(files[1], "r+") as file:
         del file[volume.MASK]
         file[volume.LABELS][:] = truth * mask
-    score.run(*files, tmp_path / "zeroed.json", tmp_path / "zeroed.h5")
+    score.run(*files, tmp_path / "zeroed.json", tmp_path / "zeroed.h5", Scoring())
     masked, zeroed = (
         scores.read(tmp_path / f"{name}.json", scores.Scores) for name in ("masked", "zeroed")
     )
@@ -243,18 +243,57 @@ def test_masked_voxels_are_not_scored(
     assert masked.voxels_scored == zeroed.voxels_scored < np.count_nonzero(truth)
 
 
+def test_run_lengths_over_thresholds(tmp_path: Path) -> None:
+    """Two neurons of 8 voxels in a row; the box holds the last 6 of each, and one loses a voxel."""
+    truth, segmented, lines = (tmp_path / f"{name}.h5" for name in ("truth", "seg", "lines"))
+    labels = np.zeros((1, 3, 8), np.uint32)
+    labels[0, 0], labels[0, 2] = 5, 9
+    with volume.create(truth, "normalize", {}, []) as file:
+        volume.add(file, volume.LABELS, labels.shape, "u4", VOXEL)[:] = labels
+    ids = np.where(labels == 5, 3, np.where(labels == 9, 4, 0))[:, :, 2:]
+    ids[0, 0, -1] = 0
+    with volume.create(segmented, "agglomerate", {}, []) as file:
+        volume.add(file, volume.FRAGMENTS, ids.shape, "u8", VOXEL, (0, 0, 8))[:] = ids
+        segmentation.write_fragments(file, np.array([3, 4], np.uint64))
+        segmentation.write_merges(file, [0.1, 0.5], np.array([[1, 2]], np.uint32), [0, 1])
+    x = np.arange(8) * 4 + 2.0
+    with volume.create(lines, "evaluate", {}, []) as file:
+        drawn = [
+            (
+                neuron,
+                np.stack([np.full(8, 20.0), np.full(8, y), x], 1),
+                np.stack([np.arange(7), np.arange(1, 8)], 1),
+            )
+            for neuron, y in ((5, 2), (9, 10))
+        ]
+        skeletons.write(file, skeletons.gathered(drawn, {"from": "hand"}))  # fmt: skip
+    score.run(segmented, truth, tmp_path / "s.json", tmp_path / "s.h5", Scoring(tolerance=8), lines)
+    found = scores.read(tmp_path / "s.json", scores.Scores)
+    assert found.skeletons is not None and found.skeletons.neurons == 2
+    assert (found.skeletons.micrometres, found.skeletons.tolerance) == (0.04, 8)
+    for sweep in (found.against_ids, found.against_components):
+        apart, merged = (row.run_length for row in sweep.sweep)
+        assert apart is not None and merged is not None
+        # runs of 16 and 20 nm, of 20 and 20
+        assert apart.expected == pytest.approx((16**2 + 20**2) / 40 / 1000)
+        assert apart.normalised == pytest.approx((16**2 + 20**2) / (2 * 20**2))
+        assert (apart.correct, apart.omitted, apart.mergers) == (0.9, 0.1, 0)
+        assert (merged.expected, merged.mergers, merged.merged) == (0, 1, 0.9)
+        assert merged.with_mergers == apart.expected
+
+
 def test_command_line_says_what_is_wrong(
     files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out" / "scores.json"
 
-    def run(segmented: Path, labels: Path, border: str = "0") -> int:
+    def run(segmented: Path, labels: Path, border: float = 0) -> int:
         return command.main(
             stage.parser,
             command.run_step,
             ["score", "--segmentation", str(segmented), "--labels", str(labels),
              "--output", str(output), "--overlaps", str(output.with_suffix(".h5")),
-             "--border", border],
+             "--settings", json.dumps({"border": border})],
         )  # fmt: skip
 
     assert run(*files) == 0
@@ -262,7 +301,7 @@ def test_command_line_says_what_is_wrong(
     shutil.rmtree(output.parent)
     output.parent.mkdir()
 
-    assert run(*files, border="100") == 2
+    assert run(*files, border=100) == 2
     assert "lies within 100 nm of a border, so none is scored" in capsys.readouterr().err
     with h5py.File(files[1], "r+") as file:
         file[volume.LABELS][:] = 0
@@ -309,7 +348,7 @@ def test_the_chain_on_labels_alone_is_exact(
     agglomerate.run(
         edges, out, json.dumps({"fragments": {"method": "components"}, "thresholds": [0.5]})
     )
-    score.run(out, truth, tmp_path / "scores.json", tmp_path / "scores.h5")
+    score.run(out, truth, tmp_path / "scores.json", tmp_path / "scores.h5", Scoring())
     found = scores.read(tmp_path / "scores.json", scores.Scores)
     assert found.against_components.sweep[0].voi_sum < 0.001
     assert found.against_ids.sweep[0].voi_sum > found.against_components.sweep[0].voi_sum
@@ -349,7 +388,7 @@ def listed(files: tuple[Path, Path], folder: Path, **settings: Any) -> scores.Ne
     found, tables, choice, output = (
         folder / name for name in ("v.json", "v.h5", "threshold.json", "neurons.json")
     )
-    score.run(*files, found, tables)
+    score.run(*files, found, tables, Scoring())
     choose.run([found], choice, Evaluate.checked({"threshold": 0.5, **settings}))
     neurons.run(tables, files[0], found, choice, output, 0.1)
     return scores.read(output, scores.Neurons)

@@ -348,7 +348,7 @@ def test_centre_lines_need_their_program(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(InputError, match=r"is no precomputed folder"):
         skeletons.run(tmp_path / "x.precomputed", tmp_path / "out", "{}")
     layer = exported(tmp_path, "labels", "precomputed")
-    with pytest.raises(InputError, match=r"igneous forge ./layer ended with status 3"):
+    with pytest.raises(InputError, match=r"skeleton forge ./layer .* ended with status 3"):
         skeletons.run(layer, tmp_path / "out", "{}")
     assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".skeletons*"))
 

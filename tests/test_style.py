@@ -58,8 +58,8 @@ def test_profiles_name_rules_that_exist(name: str) -> None:
 
 IMPORTED_AS = {
     "PIL": "pillow", "bioimage_cpp": "bioimage-cpp", "cc3d": "connected-components-3d",
-    "cloudvolume": "cloud-volume", "elf": "python-elf", "hydra": "hydra-core",
-    "jupyter_client": "ipykernel", "nbformat": "nbconvert", "nrrd": "pynrrd",
+    "cloudfiles": "cloud-volume", "cloudvolume": "cloud-volume", "elf": "python-elf",
+    "hydra": "hydra-core", "jupyter_client": "ipykernel", "nbformat": "nbconvert", "nrrd": "pynrrd",
     "skimage": "scikit-image",
     "traitlets": "ipykernel", "urllib3": "requests", "yaml": "pyyaml",
 }  # fmt: skip
@@ -69,6 +69,7 @@ FAMILIES = {
     "agglomerate": ("agglomerate", "evaluate"),
     "report": ("report",),
     "export": ("export",),
+    "skeletons": ("evaluate.skeletons", "export.skeletons"),
 }
 
 

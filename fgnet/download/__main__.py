@@ -6,7 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from fgnet import command
-from fgnet.download.assemble import assemble
+from fgnet.download import skeletons
+from fgnet.download.assemble import agreed_size, assemble
 from fgnet.download.cache import Cache
 from fgnet.download.formats.open import open_layer
 from fgnet.download.layers import Layer
@@ -37,7 +38,12 @@ def run_volume(volume: str, settings: str, output: Path, cache: Path | None = No
         with ExitStack() as stack:
             layers, size = opened(entry, folder, stack), entry.voxel_size
             made = assemble(*layers, size, entry.crop or Crop.checked({}), entry.resample)
-            store(made, entry.labels, output, wanted.model_dump(mode="json"), folder.check)
+            lines = None
+            if entry.skeletons is not None:
+                own = agreed_size([one for one in layers if one is not None], size)
+                lines = skeletons.given(entry.skeletons, layers[0], own, made, folder)
+            record = wanted.model_dump(mode="json")
+            store(made, entry.labels, output, record, folder.check, lines)
         folder.remember()
     except InputError as error:
         raise InputError(f"volume {volume!r}: {error}") from error

@@ -5,9 +5,11 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import h5py
 import numpy as np
@@ -19,6 +21,7 @@ from fgnet.progress import track
 from fgnet.volume import Array, whole_or_nothing
 
 LOG = logging.getLogger(__name__)
+Found = TypeVar("Found")
 VOXELS = 1 << 24  # of a piece: enough to hide a network's latency, little to lose
 
 
@@ -30,17 +33,18 @@ def in_pieces(layer: Layer, cache: Cache) -> Layer:
     """
     assert layer.remote is not None and layer.chunks is not None
     # pieces of a layer that has grown or become another do not go with those of before
-    identity = f"{layer.remote} {layer.shape} {layer.dtype}"
-    folder = cache.folder / key(identity, layer.remote.rsplit("/", 1)[-1])
+    remote = layer.remote
+    identity = f"{remote} {layer.shape} {layer.dtype}"
+    folder = cache.folder / key(identity, remote.rsplit("/", 1)[-1])
     edge = piece(layer.chunks)
 
     def prepare(box: Slices) -> tuple[Path, ...]:
         wanted = list(pieces(box, layer.chunks or edge, edge, layer.shape))
-        for one in track(wanted, f"fetch {layer.remote}"):
+        for one in track(wanted, f"fetch {remote}"):
             path = place(folder, one)
             with locked(path):
                 if not path.is_file():
-                    keep(path, tried(layer, one, cache))
+                    keep(path, tried(remote, partial(layer.read, one), cache))
         return ()
 
     def read(box: Slices) -> Array:
@@ -104,11 +108,11 @@ def keep(path: Path, values: Array) -> None:
                             shuffle=True, chunks=True)  # fmt: skip
 
 
-def tried(layer: Layer, box: Slices, cache: Cache) -> Array:
-    """The values of a box, read again after a pause when the network fails."""
+def tried(name: str, read: Callable[[], Found], cache: Cache) -> Found:
+    """What is read from an address, again after a pause when the network fails."""
     for failures in itertools.count(1):
         try:
-            return within(10 * cache.settings.timeout, layer, box)
+            return within(10 * cache.settings.timeout, read)
         except InputError as error:
             if not isinstance(error, Unreadable) or failures > cache.settings.retries:
                 raise
@@ -116,27 +120,27 @@ def tried(layer: Layer, box: Slices, cache: Cache) -> Array:
         except Exception as error:  # whatever the libraries below raise for a broken connection
             if failures > cache.settings.retries:
                 raise InputError(
-                    f"{layer.remote} could not be read in {failures} tries "
+                    f"{name} could not be read in {failures} tries "
                     f"({type(error).__name__}: {error}); check the network and run again, it goes "
                     "on after the pieces that came"
                 ) from error
             reason = error
         pause = cache.settings.backoff * 2 ** (failures - 1)
-        LOG.warning("%s: %s; next try in %.1f s", layer.remote, reason, pause)
+        LOG.warning("%s: %s; next try in %.1f s", name, reason, pause)
         time.sleep(pause)
     raise AssertionError
 
 
-def within(seconds: float, layer: Layer, box: Slices) -> Array:
-    """The values of a box, or a TimeoutError.
+def within(seconds: float, read: Callable[[], Found]) -> Found:
+    """What is read, or a TimeoutError.
 
     The libraries below wait for ever where a server stalls.
     """
-    done: queue.SimpleQueue[Array | BaseException] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Found | BaseException] = queue.SimpleQueue()
 
     def work() -> None:
         try:
-            done.put(layer.read(box))
+            done.put(read())
         except BaseException as error:
             done.put(error)
 

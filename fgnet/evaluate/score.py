@@ -5,15 +5,23 @@ from pathlib import Path
 
 import numpy as np
 
-from fgnet import ledger, progress, scores, segmentation, volume
+from fgnet import ledger, progress, scores, segmentation, skeletons, volume
 from fgnet.errors import InputError
 from fgnet.evaluate import store, sweep
 from fgnet.evaluate.overlaps import Overlaps, measure
 from fgnet.metrics.contingency import Ids
+from fgnet.settings.evaluate import Scoring
+
+NO_LINES = skeletons.gathered([], {})
 
 
 def run(
-    segmentation_file: Path, labels_file: Path, output: Path, overlaps: Path, border: float = 0
+    segmentation_file: Path,
+    labels_file: Path,
+    output: Path,
+    overlaps: Path,
+    settings: Scoring,
+    skeletons_file: Path | None = None,
 ) -> None:
     """Write the scores of all thresholds of a segmentation, against ids and components.
 
@@ -22,17 +30,24 @@ def run(
         labels_file: a volume with labels, and perhaps a mask of where they count.
         output: JSON, see :mod:`fgnet.scores`.
         overlaps: HDF5, see :mod:`fgnet.evaluate.store`.
-        border: nm; see :func:`fgnet.evaluate.overlaps.measure`.
+        skeletons_file: along which run lengths are measured, see :mod:`fgnet.skeletons`.
 
     Raises:
         InputError: a dataset is missing, the two are not of one volume, or no voxel is scored.
     """
-    inputs, settings = [segmentation_file, labels_file], {"border": border}
+    inputs = [path for path in (segmentation_file, labels_file, skeletons_file) if path]
+    border = settings.border
     with volume.opened(segmentation_file) as segmented, volume.opened(labels_file) as labelled:
         fragments = volume.dataset(segmented, volume.FRAGMENTS, kind="u")
         labels = volume.dataset(labelled, volume.LABELS, kind="u")
         region = volume.region(labels, fragments)
-        found = measure(fragments, labels, region, labelled.get(volume.MASK), border)
+        size, offset = volume.voxel_size(fragments), volume.offset(fragments)
+        lines = NO_LINES
+        if skeletons_file is not None:
+            with volume.opened(skeletons_file) as file:
+                lines = skeletons.within(skeletons.read(file), size, offset, fragments.shape)
+        nodes = skeletons.voxels(lines.nodes, size, offset)
+        found = measure(fragments, labels, region, labelled.get(volume.MASK), border, nodes)
         ledger.voxels(found.voxels)
         scored = int(found.shared.voxels.sum())
         if scored == 0:
@@ -54,19 +69,25 @@ def run(
         ids, components = sweep.scored(
             tables, progress.track(segmentation.tables(segmented), "thresholds", total)
         )
+        if lines.lengths().sum() > 0:
+            for rows, wanted in ((ids, lines), (components, skeletons.pieces(lines))):
+                segments = (table for _, table in segmentation.tables(segmented))
+                rows[:] = sweep.followed(rows, wanted, found.nodes, segments, settings.tolerance)
         z, y, x = (cut.start for cut in region)
         frame = store.Frame(
             (z, y, x), volume.voxel_size(labels), volume.offset(labels), float(border)
         )
-    with volume.create(overlaps, "evaluate", settings, inputs) as file:
+    recorded = settings.model_dump(mode="json")
+    with volume.create(overlaps, "evaluate", recorded, inputs) as file:
         store.write(file, found, frame)
     content = scores.Scores(
         voxels_scored=scored,
         voxels_ignored=found.voxels - scored,
         treatment=treatment(found, frame),
+        skeletons=described(lines, settings.tolerance),
         against_ids=scores.Sweep(objects=tables[0].neurons.size, sweep=ids),
         against_components=scores.Sweep(objects=tables[1].neurons.size, sweep=components),
-        made_by=volume.record("evaluate", settings, inputs),
+        made_by=volume.record("evaluate", recorded, inputs),
     )
     scores.write(output, content)
 
@@ -82,6 +103,19 @@ def numbered(found: Overlaps, known: Ids) -> Overlaps:
         shared=replace(found.shared, fragments=number(found.shared.fragments)),
         boundaries=replace(found.boundaries, fragments=number(found.boundaries.fragments)),
         nodes=number(found.nodes),
+    )
+
+
+def described(lines: skeletons.Skeletons, tolerance: float) -> scores.Lines | None:
+    """Along which lines run lengths were measured; None where there are none."""
+    length = float(lines.lengths().sum())
+    if length == 0:
+        return None
+    return scores.Lines(
+        neurons=np.unique(lines.neurons[lines.edges]).size,
+        micrometres=length / 1000,
+        tolerance=tolerance,
+        record=lines.record,
     )
 
 

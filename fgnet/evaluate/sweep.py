@@ -1,6 +1,6 @@
 """The scores of all thresholds from the tables of fragments."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ from fgnet import metrics, scores
 from fgnet.metrics import Contingency
 from fgnet.metrics.boundary import Boundaries
 from fgnet.metrics.detection import average_precision
+from fgnet.metrics.run_length import sweep as follow
+from fgnet.skeletons import Skeletons
 
 Tables = tuple[Contingency, Contingency, Boundaries]
 Lookup = npt.NDArray[np.integer[Any]]
@@ -43,6 +45,38 @@ def scored(
         for table, target in zip(tables[:2], found, strict=True):
             target.append(row(threshold, table, tables[2]))
     return found
+
+
+def followed(
+    rows: Sequence[scores.Row],
+    lines: Skeletons,
+    fragments: npt.NDArray[np.integer],
+    tables: Iterable[Lookup],
+    tolerance: float,
+) -> list[scores.Row]:
+    """The rows with their run lengths.
+
+    Args:
+        lines: of the neurons, in the box.
+        fragments: (nodes,) the numbered fragment at each of their nodes.
+        tables: for each row the segment (n + 1,) of every fragment.
+        tolerance: nm, see :mod:`fgnet.metrics.run_length`.
+    """
+    runs = follow(lines, fragments, tables, tolerance)
+    return [
+        one.model_copy(
+            update={
+                "run_length": scores.RunLength(
+                    expected=run.erl() / 1000,
+                    normalised=run.normalised(),
+                    with_mergers=run.erl_with_mergers() / 1000,
+                    mergers=run.mergers,
+                    **run.shares(),
+                )
+            }
+        )
+        for one, run in zip(rows, runs, strict=True)
+    ]
 
 
 def coarser(fine: Lookup, coarse: Lookup) -> Lookup | None:

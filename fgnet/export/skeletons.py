@@ -9,7 +9,6 @@ the segmentation stays what the rule that made it wrote.
 import datetime
 import gzip
 import json
-import logging
 import math
 import shutil
 import subprocess
@@ -17,12 +16,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from fgnet import ledger
+from fgnet import ledger, programs
 from fgnet.errors import InputError
 from fgnet.settings.export import Skeletons
 from fgnet.volume import whole_folder_or_nothing
 
-LOG = logging.getLogger(__name__)
 PROGRAM = "igneous"
 LAYER = "layer"
 BOX = 512
@@ -42,12 +40,7 @@ def run(input: Path, output: Path, settings: str, workers: int = 1) -> None:
         InputError: the program is not there or fails, or the input is no precomputed folder.
     """
     wanted = Skeletons.from_json(settings)
-    program = shutil.which(PROGRAM)
-    if program is None:
-        raise InputError(
-            f"the program {PROGRAM} is not on PATH; run with --use-conda, or install "
-            "requirements-skeletons.txt into an environment of its own and put its bin on PATH"
-        )
+    program = programs.located(PROGRAM)
     if not (input / "info").is_file():
         raise InputError(f"{str(input)!r} is no precomputed folder: it has no info; export it")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +56,8 @@ def run(input: Path, output: Path, settings: str, workers: int = 1) -> None:
         ledger.voxels(math.prod(info["scales"][wanted.mip]["size"]))
         shape = box(info, wanted.mip)
         for arguments in (forge(wanted, shape), merge(wanted)):
-            call([program, "--parallel", str(workers), "skeleton", *arguments], layer.parent)
+            command = [program, "--parallel", str(workers), "skeleton", *arguments]
+            programs.call(command, layer.parent)
         info = json.loads((layer / "info").read_text(encoding="utf-8"))
         version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
         with whole_folder_or_nothing(output) as folder:
@@ -103,17 +97,6 @@ def merge(wanted: Skeletons) -> list[str]:
         "merge", f"./{LAYER}", "--min-cable-length", str(wanted.min_length),
         "--delete-fragments", "--magnitude", "1",
     ]  # fmt: skip
-
-
-def call(command: list[str], folder: Path) -> None:
-    """Run the program; what it says goes to the log."""
-    LOG.info("%s", " ".join(command[1:]))
-    done = subprocess.run(command, cwd=folder, check=False)
-    if done.returncode:
-        raise InputError(
-            f"{PROGRAM} {' '.join(command[4:6])} ended with status {done.returncode}; what it said "
-            "stands above"
-        )
 
 
 def collect(source: Path, folder: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from fgnet.settings.base import Section
+from fgnet.settings.teasar import Teasar
 
 
 class Choosing(Section):
@@ -30,11 +31,22 @@ class Choosing(Section):
     )
 
 
-class Evaluate(Choosing):
-    """Which voxels are scored, and how the agglomeration threshold is chosen.
+class Derived(Teasar):
+    """Centre lines of labels by kimimaro's TEASAR (Sato et al., 2000)."""
 
-    Every score is always written. Voxels without ground truth never count.
-    """
+    grid: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Step in nm of the isotropic grid on which they are drawn; neurites thinner "
+        "than it fall into pieces. null: four times the finest edge of a voxel but no more than "
+        "40 nm, or its coarsest edge where that is more.",
+    )
+    min_voxels: int = Field(16, ge=1, description="Pieces of fewer points of the grid get no line.")
+
+
+class Scoring(Section):
+    """What the scores depend on."""
 
     border: float = Field(
         0.0,
@@ -44,6 +56,21 @@ class Evaluate(Choosing):
         "are not scored, as in the evaluation of CREMI (usually 25); 0 scores every voxel. "
         "Boundaries and components are those of all labels.",
     )
+    tolerance: float = Field(
+        100.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="nm. For the run length, a segment that holds at least so much path of two "
+        "neurons is a merger, whose runs count 0.",
+    )
+
+
+class Evaluate(Choosing, Scoring):
+    """Which voxels are scored, how the threshold is chosen, how run lengths are measured.
+
+    Every score is always written. Voxels without ground truth never count.
+    """
+
     smallest_share: float = Field(
         0.01,
         gt=0,
@@ -51,6 +78,16 @@ class Evaluate(Choosing):
         description="From which share of a neuron on a part of it counts as one, where neurons are "
         "listed as split and merged.",
     )
+    skeletons: Derived | None = Field(
+        None,
+        description="Derive centre lines from the labels of volumes that are given none, so that "
+        "their run length is scored too, by the program kimimaro (GPL), which is called in an "
+        "environment of its own; `{}` takes the defaults.",
+    )
+
+    def scoring(self) -> Scoring:
+        """What the scores depend on."""
+        return Scoring(border=self.border, tolerance=self.tolerance)
 
     def choosing(self) -> Choosing:
         """What the choice of the threshold depends on."""

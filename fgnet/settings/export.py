@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from fgnet.settings.base import Section
+from fgnet.settings.teasar import Teasar
 
 Format = Literal["precomputed", "ome_zarr", "hdf5", "tiff"]
 LayerName = Literal["image", "labels", "affinities", "segmentation"]
@@ -50,16 +51,10 @@ class Folder(Section):
     )
 
 
-class Skeletons(Section):
+class Skeletons(Teasar):
     """Centre lines by kimimaro's TEASAR (Sato et al., 2000)."""
 
     mip: int = Field(0, ge=0, description="Scale that they are drawn at; 0 is the finest.")
-    scale: float = Field(
-        1.5, gt=0, description="Points nearer to a line than this many of its radii belong to it."
-    )
-    const: float = Field(
-        300, ge=0, description="Nanometres beyond that; larger draws fewer short branches."
-    )
     min_voxels: int = Field(
         1000, ge=0, description="Pieces of fewer voxels in a box of 512 a side get no line."
     )

@@ -1,9 +1,9 @@
-"""Settings of the sources: where an image, its labels or their mask lie."""
+"""Settings of the sources: where an image, its labels, their mask or skeletons lie."""
 
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -55,6 +55,7 @@ def _id(number: int) -> int:
     return number
 
 
+Nanometres = Annotated[float, Field(gt=0)]
 Id = Annotated[int, Field(ge=0), AfterValidator(_id)]
 Checksum = Annotated[str, AfterValidator(_checksum)]
 Location = Annotated[str, Field(min_length=1), AfterValidator(_location)]
@@ -71,6 +72,20 @@ def numbered(pattern: str) -> list[str]:
         f"{pattern[: match.start()]}{number:0{width}d}{pattern[match.end() :]}"
         for number in range(int(first), int(last) + 1)
     ]
+
+
+def local_files(place: str) -> list[str]:
+    """The files on this machine that a path, a folder or a pattern names."""
+    path = Path(place.removeprefix("file://"))
+    if RANGE.search(place):
+        found = [Path(name) for name in numbered(place)]
+    elif path.is_dir():
+        found = sorted(path.iterdir())
+    elif "*" in path.name and path.parent.is_dir():
+        found = sorted(path.parent.glob(path.name))
+    else:
+        found = [path]
+    return [str(one) for one in found if one.is_file()]
 
 
 class Source(Section):
@@ -130,26 +145,13 @@ class Source(Section):
 
         Of a folder those that lie in it directly: its images, or the metadata of its chunks.
         """
-        path = Path(self.path.removeprefix("file://"))
-        if RANGE.search(self.path):
-            found = [Path(place) for place in numbered(self.path)]
-        elif path.is_dir():
-            found = sorted(path.iterdir())
-        elif "*" in path.name and path.parent.is_dir():
-            found = sorted(path.parent.glob(path.name))
-        else:
-            found = [path]
-        return [str(one) for one in found if one.is_file()]
+        return local_files(self.path)
 
     @model_validator(mode="before")
     @classmethod
     def _named_by_viewers(cls, values: Any) -> Any:
         """Take addresses as Neuroglancer shows them: precomputed://gs://…"""
-        if isinstance(values, dict) and isinstance(values.get("path"), str):
-            kind, _, rest = values["path"].partition("://")
-            if kind in ("precomputed", "zarr", "n5"):
-                return {"format": kind, **values, "path": rest}
-        return values
+        return _named(values, ("precomputed", "zarr", "n5"))
 
 
 class Labels(Source):
@@ -171,24 +173,79 @@ class Labels(Source):
     )
 
 
+class SkeletonSource(Section):
+    """Where the centre lines of neurons lie, against which the run length is measured."""
+
+    path: Location | tuple[Location, ...] = Field(
+        description="SWC or NML (WEBKNOSSOS) files: one, a folder, a pattern or a list, here or at "
+        "http(s) addresses; or a Neuroglancer precomputed layer of skeletons, or of a segmentation "
+        "that has some. An SWC file is one neuron, and so is a tree of an NML file."
+    )
+    format: Literal["swc", "nml", "precomputed"] | None = Field(
+        None, description="What they are, where their names do not end in .swc or .nml."
+    )
+    unit: Literal["nm", "um", "voxels"] | tuple[Nanometres, Nanometres, Nanometres] | None = Field(
+        None,
+        description="What one of the files' units of length is: nm, um, voxels of the image "
+        "(counted as `crop` counts), or so many nm along z, y, x. SWC needs it; null: NML's own "
+        "scale, and nm for a precomputed layer.",
+    )
+    offset: tuple[float, float, float] = Field(
+        (0.0, 0.0, 0.0), description="nm along z, y, x that are added to every place."
+    )
+    ids: tuple[Id, ...] = Field(
+        (),
+        description="The neurons to take of a precomputed layer; needed at an address whose files "
+        "cannot be listed. Empty: all.",
+    )
+    member: str | None = Field(None, description="Name of the file inside a .zip archive.")
+    checksum: Checksum | None = Field(
+        None, description="Checksum of a single file as it is downloaded, sha256:… or md5:…"
+    )
+    public: bool = Field(
+        True, description="Read gs and s3 without credentials; false takes this machine's."
+    )
+
+    def local_files(self) -> list[str]:
+        """The files on this machine whose change is a change of the skeletons."""
+        paths = [self.path] if isinstance(self.path, str) else self.path
+        return [name for path in paths for name in local_files(path)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_viewers(cls, values: Any) -> Any:
+        return _named(values, ("precomputed",))
+
+
+def _named(values: Any, kinds: tuple[str, ...]) -> Any:
+    if isinstance(values, dict) and isinstance(values.get("path"), str):
+        kind, _, rest = values["path"].partition("://")
+        if kind in kinds:
+            return {"format": kind, **values, "path": rest}
+    return values
+
+
 def _long(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
 
-def choose(value: Any, check: ValidatorFunctionWrapHandler) -> Source | None:
+Chosen = TypeVar("Chosen", Source, SkeletonSource)
+
+
+def choose(value: Any, check: ValidatorFunctionWrapHandler) -> Chosen | None:
     """The first source whose environment variables are all set, with these filled in.
 
     All alternatives are checked, also those that this machine does not use.
     """
     if value is None:
         return None
-    alternatives: list[Source] = [
+    alternatives: list[Chosen] = [
         check(_long(item)) for item in (value if isinstance(value, list | tuple) else [value])
     ]
     unset: dict[str, None] = {}
     for alternative in alternatives:
         values = alternative.model_dump()
-        texts = [text for text in values.values() if isinstance(text, str)]
+        texts = [text for value in values.values() for text in _texts(value)]
         missing = [
             name for text in texts for name in VARIABLE.findall(text) if not os.environ.get(name)
         ]
@@ -204,7 +261,15 @@ def choose(value: Any, check: ValidatorFunctionWrapHandler) -> Source | None:
     )
 
 
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, tuple):
+        return [text for item in value for text in _texts(item)]
+    return [value] if isinstance(value, str) else []
+
+
 def _filled(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_filled(item) for item in value)
     if not isinstance(value, str):
         return value
     if value.startswith("~/"):
@@ -217,4 +282,8 @@ AnySource = Annotated[
 ]
 AnyLabels = Annotated[
     Labels, WrapValidator(choose, json_schema_input_type=str | Labels | list[str | Labels])
+]
+AnySkeletons = Annotated[
+    SkeletonSource,
+    WrapValidator(choose, json_schema_input_type=str | SkeletonSource | list[str | SkeletonSource]),
 ]

@@ -7,9 +7,15 @@ from pydantic import AfterValidator, Field, model_validator
 
 from fgnet.settings.base import Box, Name, Section
 from fgnet.settings.phantom import Phantom
-from fgnet.settings.sources import AnyLabels, AnySource, Source
+from fgnet.settings.sources import (
+    AnyLabels,
+    AnySkeletons,
+    AnySource,
+    Nanometres,
+    SkeletonSource,
+    Source,
+)
 
-Nanometres = Annotated[float, Field(gt=0)]
 VoxelSize = tuple[Nanometres, Nanometres, Nanometres]
 
 
@@ -38,6 +44,12 @@ class Volume(Section):
         None,
         description="Where the layer lies that is 0 at voxels without ground truth: neither "
         "trained on nor scored.",
+    )
+    skeletons: AnySkeletons | None = Field(
+        None,
+        description="Where centre lines of neurons lie: a path or an address, or these with more "
+        "keys. The run length is measured along them, also where there are no labels; without "
+        "them, along lines derived from the labels if `evaluate.skeletons` asks for it.",
     )
     phantom: Phantom | None = Field(None, description="Generate the volume instead.")
     of: str | None = Field(None, description="Name of the volume of which this is a box.")
@@ -76,13 +88,13 @@ class Volume(Section):
                 "exactly one of source, phantom and of is needed, not "
                 + (" and ".join(given) or "none")
             )
-        keys = ("labels", "mask", "crop", "voxel_size", "resample")
+        keys = ("labels", "mask", "skeletons", "crop", "voxel_size", "resample")
         own = [key for key in keys if getattr(self, key) is not None]
         if self.inverted:
             own.append("inverted")
         if self.of is not None and own:
             raise ValueError(f"{own[0]} belongs to the volume {self.of!r}; give a box here")
-        if self.phantom is not None and {"labels", "mask", "voxel_size"} & set(own):
+        if self.phantom is not None and {"labels", "mask", "skeletons", "voxel_size"} & set(own):
             raise ValueError(f"{own[0]} has no place beside phantom, which makes its own")
         if self.of is None and self.box is not None:
             raise ValueError("box needs the key of; to download a part use crop")
@@ -94,7 +106,10 @@ class Volume(Section):
 
     def local_files(self) -> list[str]:
         """The files on this machine whose change is a change of the volume."""
-        return list(dict.fromkeys(path for one in self.sources() for path in one.local_files()))
+        given: list[Source | SkeletonSource] = [*self.sources()]
+        if self.skeletons is not None:
+            given.append(self.skeletons)
+        return list(dict.fromkeys(path for one in given for path in one.local_files()))
 
 
 def _known_wholes(volumes: dict[str, Volume]) -> dict[str, Volume]:

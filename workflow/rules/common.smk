@@ -177,3 +177,21 @@ def validation_scores(wildcards):
 
 def evaluate_settings(wildcards):
     return CONFIG.evaluate.choosing().canonical()
+
+
+def scoring_settings(wildcards):
+    return CONFIG.evaluate.scoring().canonical()
+
+
+def lines(wildcards):
+    """The file of the skeletons along which a volume's run lengths are measured, if any."""
+    whole = CONFIG.whole(wildcards.volume)
+    if CONFIG.volumes[whole].skeletons is not None:
+        return f"results/normalize/{whole}.h5"
+    if CONFIG.evaluate.skeletons is None:
+        return []
+    return f"results/evaluate/skeletons/{wildcards.volume}.h5"
+
+
+def deriving_settings(wildcards):
+    return CONFIG.evaluate.skeletons.canonical()
