@@ -271,8 +271,8 @@ def test_run_lengths_over_thresholds(tmp_path: Path) -> None:
     found = scores.read(tmp_path / "s.json", scores.Scores)
     assert found.skeletons is not None and found.skeletons.neurons == 2
     assert (found.skeletons.micrometres, found.skeletons.tolerance) == (0.04, 8)
-    for sweep in (found.against_ids, found.against_components):
-        apart, merged = (row.run_length for row in sweep.sweep)
+    for against in (found.against_ids, found.against_components):
+        apart, merged = (row.run_length for row in against.sweep)
         assert apart is not None and merged is not None
         # runs of 16 and 20 nm, of 20 and 20
         assert apart.expected == pytest.approx((16**2 + 20**2) / 40 / 1000)
