@@ -369,9 +369,7 @@ def test_neurons(rows_of_neurons: tuple[Path, Path], tmp_path: Path) -> None:
     assert verdict.samples and len(verdict.samples.arand) == result.resamples
     for name in ("voi_sum", "arand"):
         kept = np.array(getattr(verdict.samples, name))
-        assert bootstrap.interval(kept) == pytest.approx(
-            getattr(verdict.intervals, name), abs=1e-6
-        )
+        assert bootstrap.interval(kept) == pytest.approx(getattr(verdict.intervals, name), abs=1e-6)
     found = {one.neuron: one for one in result.neurons}
     assert sum(one.voi_split for one in result.neurons) == pytest.approx(verdict.chosen.voi_split)
     assert sum(one.voi_merge for one in result.neurons) == pytest.approx(verdict.chosen.voi_merge)
