@@ -152,16 +152,25 @@ class Intervals(Record):
     cremi: Interval
 
 
+class Samples(Record):
+    """Scores of every resample, to 6 digits; of all models on one volume, the same resamples."""
+
+    voi_sum: list[float]
+    arand: list[float]
+
+
 class Verdict(Record):
     """The scores against one ground truth of so many objects.
 
     ``chosen`` holds those at the threshold that was chosen elsewhere, ``intervals`` what is about
-    them (None for a single object), ``oracle`` those at the threshold that is best here.
+    them and ``samples`` what that was made of (None for a single object), ``oracle`` those at the
+    threshold that is best here.
     """
 
     objects: int
     chosen: Row
     intervals: Intervals | None
+    samples: Samples | None
     oracle: Row
 
 

@@ -18,6 +18,7 @@ from fgnet.errors import InputError
 from fgnet.evaluate import __main__ as stage
 from fgnet.evaluate import choose, fates, neurons, overlaps, score, store, sweep
 from fgnet.evaluate.shared import Shared
+from fgnet.metrics import bootstrap
 from fgnet.metrics.detection import average_precision
 from fgnet.settings.evaluate import Choosing, Evaluate, Scoring
 
@@ -403,6 +404,11 @@ def test_neurons(rows_of_neurons: tuple[Path, Path], tmp_path: Path) -> None:
     assert verdict.intervals
     low, high = verdict.intervals.voi_sum
     assert low < verdict.chosen.voi_sum < high
+    # what the file keeps of each resample is what its intervals are of
+    assert verdict.samples and len(verdict.samples.arand) == result.resamples
+    for name in ("voi_sum", "arand"):
+        kept = np.array(getattr(verdict.samples, name))
+        assert bootstrap.interval(kept) == pytest.approx(getattr(verdict.intervals, name), abs=1e-6)
     found = {one.neuron: one for one in result.neurons}
     assert sum(one.voi_split for one in result.neurons) == pytest.approx(verdict.chosen.voi_split)
     assert sum(one.voi_merge for one in result.neurons) == pytest.approx(verdict.chosen.voi_merge)
@@ -457,7 +463,7 @@ def test_one_neuron_has_no_interval(rows_of_neurons: tuple[Path, Path], tmp_path
     with h5py.File(rows_of_neurons[0], "r+") as file:
         file[volume.FRAGMENTS][:] = 0
     result = listed(rows_of_neurons, tmp_path)
-    assert result.against_ids.intervals is None
+    assert result.against_ids.intervals is None and result.against_ids.samples is None
     chosen, (one,) = result.against_ids.chosen, result.neurons
     assert (chosen.voi_sum, chosen.average_precision, chosen.boundary_precision) == (0, 0, 0)
     assert (one.segments, one.main, one.main_voxels, one.background) == (0, 0, 0, 100)

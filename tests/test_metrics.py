@@ -216,13 +216,13 @@ def test_differences_are_taken_on_the_same_resamples() -> None:
     worse = np.where(random.random(1000) < 0.5, truth, 99)
     # the same mistakes, and one more in every neuron
     worst = np.where(np.arange(1000) % 25 == 0, 98, worse)
-    tables = [metrics.count(one, truth) for one in (worse, worst)]
-    assert not bootstrap.difference(tables[0], tables[0]).arand.any()
-    low, high = bootstrap.difference(tables[1], tables[0]).intervals()["voi_sum"]
-    alone = bootstrap.resampled(tables[0]).intervals()["voi_sum"]
+    one, two = (bootstrap.resampled(metrics.count(each, truth)) for each in (worse, worst))
+    assert bootstrap.difference(one.arand, one.arand) == (0, 0)
+    low, high = bootstrap.difference(two.voi_sum, one.voi_sum)
+    alone = one.intervals()["voi_sum"]
     assert 0 < low < high and high - low < alone[1] - alone[0]
-    with pytest.raises(ValueError, match="of different neurons"):
-        bootstrap.difference(tables[0], metrics.count(worse[25:], truth[25:]))
+    with pytest.raises(ValueError, match="1000 resamples of one and 9 of the other"):
+        bootstrap.difference(one.arand, one.arand[:9])
 
 
 @settings(deadline=None)

@@ -28,10 +28,13 @@ from fgnet.report import (
     colours,
     curves,
     data,
+    html,
     index,
     mistakes,
     navigation,
+    neurons,
     page,
+    pairs,
     pictures,
     planes,
     projection,
@@ -41,6 +44,7 @@ from fgnet.report import (
     slices,
     style,
     training,
+    verdicts,
     worst,
 )
 from fgnet.report.scene import Files
@@ -124,24 +128,81 @@ def write_choice(path: Path, threshold: float) -> None:
 
 def write_scores(path: Path, sums: list[float]) -> Path:
     rows = [
-        scores.Row(threshold=t, segments=3, voi_split=voi, voi_merge=0, voi_sum=voi, arand=voi / 99)
+        scores.Row(
+            threshold=t, segments=3, voi_split=voi, voi_merge=0, voi_sum=voi, arand=voi / 99,
+            rand_precision=1 - voi / 99, average_precision_at=[1 - n / 10 for n in range(10)],
+        )
         for t, voi in zip((0.1, 0.5, 0.9), sums, strict=True)
-    ]
+    ]  # fmt: skip
     sweep = scores.Sweep(objects=2, sweep=rows)
     record = {"stage": "evaluate", "fgnet": "0", "settings": {}, "inputs": {}}
     content = scores.Scores(
         voxels_scored=9, voxels_ignored=0, against_ids=sweep, against_components=sweep,
         made_by=record,
+        treatment=scores.Treatment(
+            voxel_size=VOXEL, voxels_unlabelled=1234, voxels_near_border=56, border=25,
+            words="Some voxels count.",
+        ),
     )  # fmt: skip
     scores.write(path, content)
     return path
 
 
-def entry(folder: Path, model: str, sums: list[float], **more: Any) -> dict[str, Any]:
+def write_neurons(path: Path, found: scores.Scores, neurons: int = 2, seed: int = 0) -> Path:
+    """The middle threshold was chosen; VOI sums of resamples lie 2 about that of the volume."""
+    noise = np.random.default_rng(seed).uniform(-2, 2, 1000) if neurons > 1 else None
+
+    def verdict(sweep: scores.Sweep) -> scores.Verdict:
+        chosen = sweep.sweep[1]
+        intervals, samples = None, None
+        if noise is not None:
+            samples = scores.Samples(
+                voi_sum=(chosen.voi_sum + noise).tolist(), arand=[chosen.arand] * 1000
+            )
+            names = ("voi_split", "voi_merge", "arand", "cremi")
+            sums = (chosen.voi_sum - 1.9, chosen.voi_sum + 1.9)
+            intervals = scores.Intervals(voi_sum=sums, **dict.fromkeys(names, (0.0, 1.0)))
+        best = min(sweep.sweep, key=lambda row: row.voi_sum)
+        return scores.Verdict(
+            objects=neurons, chosen=chosen, intervals=intervals, samples=samples, oracle=best
+        )
+
+    listed = [
+        scores.Neuron(
+            neuron=1 + number, component=None, voxels=5760, cubic_micrometres=0.00369,
+            segments=2, main=7, main_voxels=4320, background=0, merged_with=1,
+            merged=[scores.Foreign(neuron=9, component=None, voxels=80)],
+            voi_split=0.25 / (1 + number), voi_merge=0.125, low=(0, 0, 24 * (number % 2)),
+            high=(5, 39, 23 + 24 * (number % 2)),
+            mistakes=[
+                scores.Mistake(
+                    kind=kind, segment=8, neuron=2, component=None, voxels=1440,
+                    voxel=(3, 20, 10), nm=(120 + 400, 80, 40),
+                )
+                for kind in ("split", "merge", "lost")
+            ],
+        )
+        for number in range(neurons)
+    ]  # fmt: skip
+    assert found.treatment
+    content = scores.Neurons(
+        threshold=0.5, reason="so it was", criterion="voi", ground_truth="ids",
+        treatment=found.treatment, resamples=1000, smallest_share=0.01,
+        against_ids=verdict(found.against_ids),
+        against_components=verdict(found.against_components), neurons=listed, made_by={},
+    )  # fmt: skip
+    scores.write(path, content)
+    return path
+
+
+def entry(
+    folder: Path, model: str, sums: list[float], neurons: int = 2, seed: int = 0, **more: Any
+) -> dict[str, Any]:
     found = write_scores(folder / f"{model}.json", sums)
-    threshold = str(folder / "threshold.json")
+    content = scores.read(found, scores.Scores)
+    listed = write_neurons(folder / f"{model}.neurons.json", content, neurons, seed)
     names = {"model": model, "agglomeration": "mean", "volume": NAME, "split": "test"}
-    return {**names, "scores": str(found), "threshold": threshold, **more}
+    return {**names, "scores": str(found), "neurons": str(listed), **more}
 
 
 @given(arrays(np.uint8, (7, 9), elements=st.integers(0, 20)))
@@ -258,42 +319,27 @@ def test_errors_are_where_they_are() -> None:
     assert (right == 90).all()
 
 
-@given(
-    arrays(np.uint32, (4, 5, 6), elements=st.integers(0, 5)),
-    arrays(np.uint64, (4, 5, 6), elements=st.sampled_from([0, 3, 7, 2**40])),
-)
-def test_what_neurons_add_is_the_voi(segments: Labels, neurons: Labels) -> None:
-    copy = coarse.Coarse(segments, neurons, (1, 1, 1), VOXEL, (0, 0, 0))
-    table = metrics.count(segments, neurons)
-    ranked = ranks.rank(copy, table)
-    totals = [one.split + one.merge for one in ranked]
-    assert totals == sorted(totals, reverse=True)
-    if ranked:
-        score = metrics.score(table)
-        assert sum(one.split for one in ranked) == pytest.approx(score.voi_split)
-        assert sum(one.merge for one in ranked) == pytest.approx(score.voi_merge)
-    for one in ranked:
-        inside = neurons == one.name
-        names, counts = np.unique(segments[inside], return_counts=True)
-        assert one.segments == (names > 0).sum()
-        assert one.largest == pytest.approx(max([0, *counts[names > 0]]) / inside.sum())
-        assert (one.error is None) == (one.largest == 1)
-        if one.error:
-            assert neurons[one.error] == one.name
-            assert one.largest <= 1 / 2 or segments[one.error] != names[counts.argmax()]
-
-
-def test_a_neuron_names_those_that_it_is_merged_with() -> None:
-    neurons = np.repeat(np.array([1, 2, 3, 4], np.uint32), 100).reshape(4, 10, 10)
-    segments = np.array([5, 5, 6, 7], np.uint32)[neurons - 1]
-    segments[1, 0, 0] = 6  # a hundredth of neuron 2 is in the segment of 3
-    copy = coarse.Coarse(segments, neurons, (2, 3, 4), VOXEL, (100, 0, 0))
-    ranked = ranks.rank(copy, metrics.count(segments, neurons))
-    found = {one.name: one for one in ranked}
-    assert {name: one.merged for name, one in found.items()} == {1: [2], 2: [1], 3: [], 4: []}
-    assert found[2].error == (102, 0, 0) and found[2].voxels == 2400
+def test_the_middle_of_a_thing_is_inside() -> None:
     assert ranks.middle(np.ones((1, 9, 5), np.bool_)).tolist() == [0, 2, 2]
-    assert [one.name for one in ranked[:2]] == [2, 1]
+    ring = np.pad(np.zeros((1, 3, 3), np.bool_), ((0, 0), (2, 2), (2, 2)), constant_values=True)
+    assert ring[tuple(ranks.middle(ring))]
+
+
+@given(
+    st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9)),
+    st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9)),
+)
+def test_a_box_of_the_volume_in_a_copy_of_a_part_of_it(low: Any, size: Any) -> None:
+    """Every third voxel from 4 on along z, from 2 on along y; all from 0 on along x."""
+    empty = np.zeros((4, 4, 20), np.uint8)
+    copy = coarse.Coarse(empty, empty, (3, 3, 1), VOXEL, (0, 0, 0), (4, 2, 0))
+    high = tuple(a + n for a, n in zip(low, size, strict=True))
+    places = np.meshgrid(4 + 3 * np.arange(4), 2 + 3 * np.arange(4), np.arange(20), indexing="ij")
+    inside = np.ones(empty.shape, np.bool_)
+    for place, a, b in zip(places, low, high, strict=True):
+        inside &= (a <= place) & (place <= b)
+    empty[copy.box(low, high)] = 1
+    assert np.array_equal(empty, inside)
 
 
 @given(
@@ -377,7 +423,7 @@ def run_page(notebook: str, values: dict[str, Any], output: Path) -> Page:
 def test_segment_page(files: dict[str, Path], tmp_path: Path) -> None:
     names = {"model": "m", "agglomeration": "a", "volume": NAME}
     values = names | {name: str(path) for name, path in files.items()}
-    values["scores"] = str(write_scores(tmp_path / "s.json", [3, 0.5, 4]))
+    values["neurons"] = entry(tmp_path, "s", [3, 0.5, 4])["neurons"]
     found = run_page("segment", values, tmp_path / "r é" / f"{NAME}.html")
     shown = ["Raw", "Coarse affinities (A_s)", "Refined affinities (A_r)", "Fragments",
              "Segmentation", "Ground truth", "Errors"]  # fmt: skip
@@ -390,9 +436,18 @@ def test_segment_page(files: dict[str, Path], tmp_path: Path) -> None:
         truth = found.pictures[f"Ground truth, {view}"]
         assert found.pictures[f"Segmentation, {view}"] == truth
     assert "&lt;d&gt;: m, a</title>" in found.source
-    assert ">0.5000</td>" in found.source
-    assert "5,760 voxels in 1 segment, the largest with 100%." in found.source
-    assert "0.0000 bits: split 0.0000, merge 0.0000." in found.source
+    assert ">0.5000<br/><small>-1.4000 to 2.4000</small></td>" in found.source
+    assert "5,760 voxels in 2 segments, the largest with 75%." in found.source
+    assert "0.2500 bits: split 0.1250, merge 0.1250." in found.source
+    assert "Merged with 1 neuron: 9." in found.source
+    # a place counts as viewers do, with the file's offset
+    place = '<code class="copy">10, 20, 13</code> <small>40, 80, 520 nm</small>'
+    for words in (
+        "Split: 1,440 voxels in segment 8, mostly of neuron 2.",
+        "Merge: 1,440 voxels of neuron 2 in segment 8.", "Lost: 1,440 voxels in no segment.",
+    ):  # fmt: skip
+        assert found.source.count(f"<li>{words} {place}</li>") == 2
+    assert ">75.0%</td>" in found.source and "With their mistakes in <code>" in found.source
     assert 'class="stack" data-first="3"' in found.source
 
 
@@ -406,7 +461,7 @@ def test_a_volume_without_labels_has_pictures_and_no_scores(files: dict[str, Pat
         write_choice(files["threshold"], threshold)
         with Files.checked(files).opened() as scene:
             copy = coarse.copy(scene)
-            text = slices.show(scene, 320).text + worst.show(copy, copy.overlaps()).text
+            text = slices.show(scene, 320).text + worst.show(copy, None).text
             shown.append(re.sub('base64,[^"]*', str(len(text)), text))
     assert "Ground truth" not in shown[0] and "Errors" not in shown[0] and "VOI" not in shown[0]
     assert shown[0].count('class="card"') == 4 and shown[1].count('class="card"') == 1
@@ -551,32 +606,99 @@ def record(path: Path, parameters: int, **settings: Any) -> str:
     return str(path)
 
 
-def test_evaluate_page(files: dict[str, Path], tmp_path: Path) -> None:
-    values = [entry(tmp_path, "one", [3, 10.5, 4]), entry(tmp_path, "two", [5, 9.25, 4])]
-    values.append(entry(tmp_path, "other", [5, 12, 4]))
-    values.append({**values[0], "volume": "unlabelled", "split": "predict", "scores": None})
+def cells(source: str) -> list[list[str]]:
+    """The rows of tables, cell by cell, without their headers."""
+    rows = re.findall(r"<tr>(.*?)</tr>", source, re.DOTALL)
+    return [found for row in rows if (found := re.findall(r"<td[^>]*>(.*?)</td>", row))]
+
+
+def test_evaluate_page(tmp_path: Path) -> None:
+    values = [
+        entry(tmp_path, "one", [3, 10.5, 4], page=str(tmp_path / "report" / "s.html")),
+        entry(tmp_path, "two", [5, 9.25, 4]),
+        entry(tmp_path, "other", [5, 12, 4], seed=1),
+    ]
+    single = entry(tmp_path, "single", [2, 1, 3], 1, volume="small", split="validation")
+    values = [{**single, "model": "one"}, *values]
+    values.append({**values[1], "volume": "unlabelled", "split": "predict", "scores": None,
+                   "neurons": None})  # fmt: skip
     lora = {"kind": "fgnet", "attention": "none", "sam2": {"mode": "lora", "weights": "random"}}
     models = {
         "one": record(tmp_path / "1.json", 1_230_000, seed=1),
         "two": record(tmp_path / "2.json", 1_230_000, seed=2),
         "other": record(tmp_path / "3.json", 9_870_000, network=lora, offsets="pea"),
     }
-    parameters = {"segmentations": values, "models": models}
-    found = run_page("evaluate", parameters, tmp_path / "report" / "e.html")
-    assert len(found.pictures) == 9
-    assert found.source.count("<strong>9.2500</strong>") == 2  # against ids and components
-    assert "unlabelled" not in found.source
-    rows = [
-        re.findall(r"<td[^>]*>(.*?)</td>", row)
-        for row in re.findall(r"<tr>(.*?)</tr>", found.source.split("Models", 1)[1], re.DOTALL)
-    ]
+    output = tmp_path / "report" / "e.html"
+    parameters = {"segmentations": values, "models": models, "page": str(output)}
+    found = run_page("evaluate", parameters, output)
+    assert "unlabelled" not in found.source.replace("are unlabelled", "")
+    assert "s.html" in found.links
+
+    # test volumes first; intervals beneath, the best marked, none of a single neuron
+    scored, components, choice, compared, told, _ = re.split(
+        "<summary>Against components|The choice of the threshold</h2>|Models</h2>"
+        "|Told apart.</h3>|Over the threshold</h2>", found.source
+    )  # fmt: skip
+    first = cells(scored)
+    assert [row[0].split("small>")[1] for row in first] == [
+        "one · mean</", "two · mean</", "other · mean</", "one · mean</"
+    ] * 2  # fmt: skip
+    assert first[0][3] == "10.5000<br/><small>8.6000 to 12.4000</small>"
+    assert first[1][3] == "<strong>9.2500</strong><br/><small>7.3500 to 11.1500</small>"
+    assert first[3][3] == "1.0000" and first[4][2:] == ["-", "-", "-"]
+    assert first[5][1] == "<strong>0.9066</strong>"  # higher is better
+    assert "9.2500" in components and 'data-name="VOI sum"' in components
+
+    assert "<li>two · mean: threshold 0.5: so it was.</li>" in choice
+    assert cells(choice)[0][1:] == [
+        "0.5", "0.1", "10.5000", "3.0000", "0.1061", "0.0303", "+7.5000<br/><small>VOI sum</small>"
+    ]  # fmt: skip
+    assert cells(choice)[3][7].startswith("0.0000")
+
     # models that differ in the seed alone share a row
-    assert rows[1][:4] == ["one, two", "fgnet", "large, frozen", "gate"]
-    assert rows[1][7:] == [
-        "9.875 ± 0.884", "0.000 ± 0.000", "9.875 ± 0.884", "0.100 ± 0.009",
+    rows = cells(compared)
+    assert rows[0][:4] == ["one, two", "fgnet", "large, frozen", "gate"]
+    low = "<strong>9.875 ± 0.884</strong>"
+    assert rows[0][7:] == [
+        low, "<strong>0.000 ± 0.000</strong>", low, "<strong>0.100 ± 0.009</strong>",
         "1.23 M", "0.50 M", "100", "90.0 s",
     ]  # fmt: skip
-    assert rows[2][:1] + rows[2][2:6] == ["other", "large, random, LoRA 8", "-", "dual", "12"]
+    assert rows[1][:1] + rows[1][2:6] == ["other", "large, random, LoRA 8", "-", "dual", "12"]
+    assert rows[1][9] == "12.000"
+
+    # one and two have the same noise, so that their difference is sure; of other it is not
+    one, two, other = cells(told)
+    assert one[3] == "+1.2500<br/><small>+1.2500 to +1.2500</small>"
+    assert two[3:] == ["<strong>the best</strong>"] * 2
+    assert re.match(
+        r"\+2\.7500<br/><small>\N{MINUS SIGN}0\.\d+ to .*, not told apart</small>", other[3]
+    )
+
+    charts = list(found.pictures)
+    assert len(charts) == 4 * 3 + 2
+    assert charts[-2] == f"Average precision over intersection over union, {NAME} (test)"
+    assert found.source.count(">chosen and oracle</text>") == 3
+    assert found.source.count(">oracle</text>") == 9
+    assert "small: Some voxels count. Here 1,234 voxels are unlabelled, 56 more" in found.source
+
+
+def test_models_scored_on_different_voxels_have_no_difference(tmp_path: Path) -> None:
+    found = results.read(
+        results.entries([entry(tmp_path, name, [1, 2, 3]) for name in ("one", "two")])
+    )
+    assert pairs.interval(found[0], found[1], verdicts.ERRORS[2]) == (0, 0)
+    other = found[1].file.treatment.model_copy(update={"border": 50.0})
+    changed = results.Result(found[1].entry, found[1].file.model_copy(update={"treatment": other}))
+    assert pairs.interval(found[0], changed, verdicts.ERRORS[2]) is None
+    assert "no interval" in str([html.text(cell) for cell in pairs.rows([found[0], changed])[1]])
+
+
+def test_an_evaluate_page_without_scores(tmp_path: Path) -> None:
+    values = {"model": "m", "agglomeration": "a", "volume": NAME, "split": "predict"}
+    models = {"m": record(tmp_path / "1.json", 1)}
+    parameters = {"segmentations": [values], "models": models}
+    found = run_page("evaluate", parameters, tmp_path / "report" / "e.html")
+    assert "there are no scores" in found.source and not found.pictures
 
 
 def test_provenance_page(files: dict[str, Path], tmp_path: Path) -> None:
@@ -686,7 +808,8 @@ def test_landing_page_without_scores(tmp_path: Path) -> None:
     assert "no scores" in table.read_text()
 
 
-def test_a_threshold_that_was_not_scored_is_named(files: dict[str, Path], tmp_path: Path) -> None:
-    write_choice(files["threshold"], 0.7)
-    with pytest.raises(InputError, match=r"threshold 0\.7 was not scored"):
-        results.read(results.entries([entry(tmp_path, "one", [1, 2, 3])]))
+def test_more_neurons_than_a_table_holds(tmp_path: Path) -> None:
+    file = Path(entry(tmp_path, "many", [1, 2, 3], 60)["neurons"])
+    text = neurons.table(scores.read(file, scores.Neurons).neurons, file).text
+    assert len(cells(text)) == neurons.LISTED == 50
+    assert f"10 more neurons that add less, and all mistakes, are in <code>{file}" in text

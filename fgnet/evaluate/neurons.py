@@ -8,6 +8,8 @@ from fgnet.evaluate import fates, store
 from fgnet.evaluate.score import treatment
 from fgnet.metrics import Contingency, bootstrap
 
+DIGITS = 6  # of what is kept of each resample
+
 
 def run(
     overlaps: Path,
@@ -72,9 +74,17 @@ def verdict(
     """The scores at a threshold with intervals, and those at the threshold that is best here."""
     best = min(sweep.sweep, key=lambda row: row.voi_sum if criterion == "voi" else row.arand)
     objects = table.neurons.size
-    intervals = None
+    intervals, samples = None, None
     if objects > 1:
-        intervals = scores.Intervals(**bootstrap.resampled(table).intervals())
+        drawn = bootstrap.resampled(table)
+        intervals = scores.Intervals(**drawn.intervals())
+        samples = scores.Samples(
+            voi_sum=drawn.voi_sum.round(DIGITS).tolist(), arand=drawn.arand.round(DIGITS).tolist()
+        )
     return scores.Verdict(
-        objects=objects, chosen=sweep.at(threshold), intervals=intervals, oracle=best
+        objects=objects,
+        chosen=sweep.at(threshold),
+        intervals=intervals,
+        samples=samples,
+        oracle=best,
     )

@@ -35,14 +35,9 @@ class Resampled:
     arand: Floats
     cremi: Floats
 
-    def intervals(self, level: float = LEVEL) -> dict[str, tuple[float, float]]:
-        """Percentile interval of each score: the middle ``level`` of the resamples."""
-        tails = [50 * (1 - level), 50 * (1 + level)]
-        return {
-            field.name: (float(low), float(high))
-            for field in fields(self)
-            for low, high in [np.percentile(getattr(self, field.name), tails)]
-        }
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """The interval of each score, see :func:`interval`."""
+        return {field.name: interval(getattr(self, field.name)) for field in fields(self)}
 
 
 def weights(neurons: int, resamples: int = RESAMPLES, seed: int = SEED) -> Iterator[Counts]:
@@ -95,17 +90,21 @@ def resampled(table: Contingency, resamples: int = RESAMPLES, seed: int = SEED) 
     return Resampled(splits, merges, total, arands, np.sqrt(total * arands))
 
 
-def difference(
-    first: Contingency, second: Contingency, resamples: int = RESAMPLES, seed: int = SEED
-) -> Resampled:
-    """First minus second, resample by resample; its intervals are those of the difference.
+def interval(values: Floats, level: float = LEVEL) -> tuple[float, float]:
+    """Percentile interval: the middle ``level`` of what the resamples, (resamples,), give."""
+    low, high = np.percentile(values, [50 * (1 - level), 50 * (1 + level)])
+    return float(low), float(high)
+
+
+def difference(first: Floats, second: Floats) -> tuple[float, float]:
+    """The interval of a score of one segmentation minus that of another, resample by resample.
+
+    Args:
+        first, second: (resamples,) of both, from tables of the same neurons.
 
     Raises:
-        ValueError: the two were not scored against the same neurons.
+        ValueError: they are not of the same resamples.
     """
-    if not np.array_equal(first.neurons, second.neurons):
-        raise ValueError("the two tables are of different neurons, so no resample is of both")
-    one, other = (resampled(table, resamples, seed) for table in (first, second))
-    return Resampled(
-        *(getattr(one, field.name) - getattr(other, field.name) for field in fields(Resampled))
-    )
+    if first.shape != second.shape:
+        raise ValueError(f"{first.size} resamples of one and {second.size} of the other")
+    return interval(first - second)

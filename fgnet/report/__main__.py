@@ -12,11 +12,25 @@ import sys
 from pathlib import Path
 
 from fgnet import command
-from fgnet.report import data, examples, index, models, page, provenance, sheet, worst
+from fgnet.report import (
+    data,
+    examples,
+    index,
+    models,
+    page,
+    pairs,
+    provenance,
+    sheet,
+    sweeps,
+    verdicts,
+    worst,
+)
 from fgnet.settings.report import Report
 
 # imported for the notebooks alone, and here so that the code's fingerprint has them
-__all__ = ["data", "examples", "models", "provenance", "sheet", "worst"]
+__all__ = [
+    "data", "examples", "models", "pairs", "provenance", "sheet", "sweeps", "verdicts", "worst",
+]  # fmt: skip
 
 
 def run_page(notebook: Path, parameters: str, pages: str, executed: Path, output: Path) -> None:

@@ -1,4 +1,4 @@
-"""A small copy of a whole segmentation and its ground truth: enough for views and for ranks.
+"""A small copy of a whole segmentation and its ground truth: enough for views.
 
 It takes every n-th voxel, read box by box, so that memory is bounded whatever the volume's size.
 """
@@ -16,6 +16,7 @@ from fgnet.report.scene import Box, Scene
 LONGEST = 256  # voxels of the copy's longest side, counted in its shortest voxel's
 BOX = (16, 512, 512)  # read at once: a layer of chunks
 Labels = npt.NDArray[Any]
+Voxel = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Coarse:
         steps: n along z, y, x.
         voxel_size: of the copy, nm along z, y, x.
         first: where the copy's first voxel lies, in voxels from the origin of viewers.
+        start: where it lies in the volume's own file, in its voxels.
     """
 
     segments: npt.NDArray[np.uint32]
@@ -35,6 +37,7 @@ class Coarse:
     steps: tuple[int, int, int]
     voxel_size: volume.Triple
     first: tuple[int, int, int]
+    start: tuple[int, int, int]
 
     @property
     def voxels(self) -> int:
@@ -45,6 +48,13 @@ class Coarse:
         """A voxel of the copy, (3,), in the volume's voxels from the origin of viewers."""
         z, y, x = (int(a + i * n) for a, i, n in zip(self.first, index, self.steps, strict=True))
         return z, y, x
+
+    def box(self, low: Voxel, high: Voxel) -> Box:
+        """What of the copy lies in a box from voxel to voxel of the volume's own file."""
+        return tuple(
+            slice(max(0, -((at - a) // n)), max(0, (b - at) // n + 1))
+            for a, b, at, n in zip(low, high, self.start, self.steps, strict=True)
+        )
 
     def overlaps(self) -> metrics.Contingency | None:
         """Segments against neurons; None without ground truth."""
@@ -62,7 +72,10 @@ def copy(scene: Scene) -> Coarse:
     step = steps(scene.shape, scene.voxel_size)
     z, y, x = (nm * n for nm, n in zip(scene.voxel_size, step, strict=True))
     start = [n // 2 for n in step]
-    first = tuple(a + b for a, b in zip(scene.first, start, strict=True))
+    first, own = (
+        tuple(a + b for a, b in zip(place, start, strict=True))
+        for place in (scene.first, scene.start)
+    )
     ids = every(lambda box: scene.fragments[box], scene.shape, step, scene.fragments.dtype)
     return Coarse(
         segments=scene.table[segmentation.numbered(ids, scene.known)],
@@ -71,6 +84,7 @@ def copy(scene: Scene) -> Coarse:
         steps=step,
         voxel_size=(z, y, x),
         first=(first[0], first[1], first[2]),
+        start=(own[0], own[1], own[2]),
     )  # fmt: skip
 
 

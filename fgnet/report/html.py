@@ -47,23 +47,34 @@ def details(title: str, content: Html) -> Html:
     return Html(f"<details><summary>{text(title)}</summary>{content.text}</details>")
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[Content]], numbers: int = 0) -> Html:
+def table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[Content]],
+    numbers: int = 0,
+    folds: bool = False,
+) -> Html:
     """A table that scrolls sideways on a narrow screen.
 
     Args:
         numbers: how many columns from the right hold numbers and are set flush right.
+        folds: on a phone each row becomes a block of its own instead, under its first cell.
     """
     first = len(header) - numbers
 
     def line(cells: Sequence[Content], name: str) -> str:
         marks = ["" if column < first else ' class="number"' for column in range(len(cells))]
+        if folds and name == "td":
+            marks = [
+                f'{mark} data-name="{html.escape(title)}"'
+                for mark, title in zip(marks, header, strict=True)
+            ]
         inner = (
             f"<{name}{mark}>{text(cell)}</{name}>" for mark, cell in zip(marks, cells, strict=True)
         )
         return f"<tr>{''.join(inner)}</tr>"
 
     body = "\n".join(line(row, "td") for row in rows)
-    kind = "wide numbers" if numbers else "wide"
+    kind = "wide" + " numbers" * (numbers > 0) + " folds" * folds
     return Html(
         f'<div class="{kind}"><table><thead>{line(header, "th")}</thead>'
         f"<tbody>\n{body}\n</tbody></table></div>"

@@ -32,7 +32,8 @@ def table(results: Sequence[Result], models: dict[str, Facts]) -> html.Html:
     """A row for every kind of model, test volume and agglomeration.
 
     Models that differ in their seed alone share a row, with the mean and the standard deviation
-    of their scores. A single test volume or agglomeration stands above the table.
+    of their scores. A single test volume or agglomeration stands above the table; the best score
+    of each volume stands out.
     """
     groups: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
@@ -48,10 +49,12 @@ def table(results: Sequence[Result], models: dict[str, Facts]) -> html.Html:
     rows: list[list[html.Content]] = []
     for group, place in zip(groups.values(), places, strict=True):
         facts = [models[result.entry.model] for result in group]
+        rivals = [scored(other) for (_, volume, _), other in groups.items() if volume == place[0]]
         rows.append(
             [
                 ", ".join(result.entry.model for result in group), *compress(place, varies),
-                *switches(facts[0]["made_by"]["settings"]), *scored(group), *costs(facts),
+                *switches(facts[0]["made_by"]["settings"]), *marked(scored(group), rivals),
+                *costs(facts),
             ]
         )  # fmt: skip
     same = ", ".join(name for name, each in zip(places[0], varies, strict=True) if not each)
@@ -100,6 +103,20 @@ def scored(group: Sequence[Result]) -> list[str]:
     return [
         f"{mean(column):.3f}" + (f" ± {stdev(column):.3f}" if len(column) > 1 else "")
         for column in zip(*values, strict=True)
+    ]
+
+
+def marked(cells: Sequence[str], rivals: Sequence[Sequence[str]]) -> list[html.Content]:
+    """The scores; those that are the lowest of several stand out."""
+
+    def value(cell: str) -> float:
+        return float(cell.split()[0])
+
+    return [
+        html.tag("strong", cell)
+        if len(rivals) > 1 and value(cell) == min(map(value, column))
+        else cell
+        for cell, column in zip(cells, zip(*rivals, strict=True), strict=True)
     ]
 
 

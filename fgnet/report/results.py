@@ -1,15 +1,12 @@
-"""The scores of all segmentations: a table, and curves over the threshold."""
+"""The segmentations that have scores, and their table for everybody: page and terminal."""
 
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from matplotlib.axes import Axes
-
 from fgnet import scores
 from fgnet.report import html
-from fgnet.report.curves import LINES, chart
 from fgnet.settings.base import Section
 
 HEADER = ("volume", "model", "agglomeration", "threshold",
@@ -23,7 +20,8 @@ BEST = (3, 4, 5, 6)
 class Entry(Section):
     """One segmentation of the report: its names and its files.
 
-    ``scores`` is None for a volume without labels; ``page`` is the segmentation's own page.
+    ``scores`` and ``neurons`` are None for a volume without labels; ``page`` is the segmentation's
+    own page.
     """
 
     model: str
@@ -31,22 +29,46 @@ class Entry(Section):
     volume: str
     split: Literal["train", "validation", "test", "predict"] | None = None
     scores: Path | None = None
-    threshold: Path
+    neurons: Path | None = None
     page: Path | None = None
 
     @property
     def name(self) -> str:
         """The entry in words."""
-        return f"{self.model} · {self.agglomeration} · {self.volume}"
+        return f"{self.method} · {self.volume}"
+
+    @property
+    def method(self) -> str:
+        """What made the segmentation."""
+        return f"{self.model} · {self.agglomeration}"
+
+    @property
+    def place(self) -> str:
+        """The volume and what it is for."""
+        return f"{self.volume} ({self.split})" if self.split else self.volume
 
 
-class Result(Section):
-    """An entry with its scores at the chosen threshold, against ids and against components."""
+@dataclass(frozen=True)
+class Result:
+    """An entry, and its scores at the chosen threshold."""
 
     entry: Entry
-    threshold: float
-    ids: scores.Row
-    components: scores.Row
+    file: scores.Neurons
+
+    @property
+    def threshold(self) -> float:
+        """The one that was chosen."""
+        return self.file.threshold
+
+    @property
+    def ids(self) -> scores.Row:
+        """The scores against ids."""
+        return self.file.against_ids.chosen
+
+    @property
+    def components(self) -> scores.Row:
+        """The scores against components."""
+        return self.file.against_components.chosen
 
 
 def entries(values: Sequence[Any]) -> list[Entry]:
@@ -59,20 +81,11 @@ def read(found: Sequence[Entry]) -> list[Result]:
 
     Test volumes come first, and the rows of one volume stand together.
     """
-    results = []
-    for entry in found:
-        if entry.scores is None:
-            continue
-        threshold = scores.read(entry.threshold, scores.Choice).threshold
-        sweep = scores.read(entry.scores, scores.Scores)
-        results.append(
-            Result(
-                entry=entry,
-                threshold=threshold,
-                ids=sweep.against_ids.at(threshold),
-                components=sweep.against_components.at(threshold),
-            )
-        )
+    results = [
+        Result(entry, scores.read(entry.neurons, scores.Neurons))
+        for entry in found
+        if entry.neurons is not None
+    ]
     volumes = [entry.volume for entry in found]
     return sorted(
         results, key=lambda one: (one.entry.split != "test", volumes.index(one.entry.volume))
@@ -104,9 +117,8 @@ def table(results: Sequence[Result], links: Sequence[str | None] | None = None) 
             lowest = min(float(numbers(rival)[column]) for rival in rivals)
             if len(rivals) > 1 and float(numbers(result)[column]) == lowest:
                 cells[column] = html.tag("strong", numbers(result)[column])
-        name = f"{entry.volume} ({entry.split})" if entry.split else entry.volume
         target = links[place] if links else None
-        first = html.link(target, name) if target else name
+        first = html.link(target, entry.place) if target else entry.place
         rows.append([first, entry.model, entry.agglomeration, *cells])
     return html.table(HEADER, rows, NUMBERS)
 
@@ -129,68 +141,3 @@ def plain(results: Sequence[Result]) -> str:
         for row in rows
     ]
     return "\n".join(lines) + "\n"
-
-
-def curves(found: Sequence[Entry]) -> html.Html:
-    """VOI and ARAND over the threshold for every entry with scores; the choice is marked."""
-    parts = []
-    for entry in found:
-        if entry.scores is None:
-            continue
-        sweep = scores.read(entry.scores, scores.Scores)
-        choice = scores.read(entry.threshold, scores.Choice)
-        parts.append(html.tag("h3", entry.name))
-        words = f"Threshold {choice.threshold:g}: {choice.reason}."
-        parts.append(html.Html(f'<p class="soft">{html.text(words)}</p>'))
-        figures = [
-            chart(
-                partial(voi, rows=rows, at=choice.threshold),
-                f"VOI over the threshold against {truth}, {entry.name}",
-                f"VOI in bits, against {truth}",
-            )
-            for truth, rows in (
-                ("ids", sweep.against_ids.sweep),
-                ("components", sweep.against_components.sweep),
-            )
-        ]
-        figures.append(
-            chart(
-                partial(arand, found=sweep, at=choice.threshold),
-                f"ARAND over the threshold, {entry.name}",
-                "Adapted Rand error",
-            )
-        )
-        parts.append(html.grid(figures, "22rem"))
-    return html.join(parts)
-
-
-def voi(axes: Axes, rows: Sequence[scores.Row], at: float) -> None:
-    """Draw VOI split, merge and sum over the threshold."""
-    x = [row.threshold for row in rows]
-    mark = "." if len(rows) > 1 else "o"
-    axes.plot(x, [row.voi_sum for row in rows], f"{mark}-", color=LINES[0], label="sum")
-    axes.plot(x, [row.voi_split for row in rows], f"{mark}--", color=LINES[2], label="split")
-    axes.plot(x, [row.voi_merge for row in rows], f"{mark}:", color=LINES[1], label="merge")
-    _finish(axes, at, "VOI (bits)")
-
-
-def arand(axes: Axes, found: scores.Scores, at: float) -> None:
-    """Draw ARAND over the threshold against both ground truths."""
-    for sweep, style, label in (
-        (found.against_ids.sweep, ".-", "against ids"),
-        (found.against_components.sweep, ".--", "against components"),
-    ):
-        axes.plot(
-            [row.threshold for row in sweep],
-            [row.arand for row in sweep],
-            style,
-            color=LINES[0] if "ids" in label else LINES[5],
-            label=label,
-        )
-    _finish(axes, at, "ARAND")
-
-
-def _finish(axes: Axes, at: float, label: str) -> None:
-    axes.axvline(at, color="#5b6670", lw=1, zorder=0)
-    axes.set(xlabel="threshold", ylabel=label)
-    axes.set_ylim(bottom=0)

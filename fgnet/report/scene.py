@@ -63,6 +63,12 @@ class Scene:
         z, y, x = (round(a / nm) for a, nm in zip(start, self.voxel_size, strict=True))
         return z, y, x
 
+    @property
+    def start(self) -> tuple[int, int, int]:
+        """Where the first voxel lies in the image's own file, in its voxels."""
+        z, y, x = (cut.start for cut in volume.region(self.raw, self.fragments))
+        return z, y, x
+
     def grey(self, box: Box) -> Array:
         """The image, uint8."""
         return self._of(self.raw, box)

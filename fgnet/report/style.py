@@ -1,7 +1,7 @@
 """How pages look: light, dark, on paper, on a phone; and the little that moves on them.
 
-Pages work without the script. It shows a chart's values under the pointer, and turns a stack of
-sections into one with a slider.
+Pages work without the script. It shows a chart's values under the pointer, turns a stack of
+sections into one with a slider, and copies places.
 """
 
 # the page's own colours, then those of curves: Okabe and Ito's without yellow and black, which the
@@ -68,6 +68,7 @@ td code { overflow-wrap: anywhere; }
 th { font-weight: 600; color: var(--soft); vertical-align: bottom; line-height: 1.3; }
 td.number, th.number { text-align: right; }
 td.number { white-space: nowrap; }
+td small { white-space: nowrap; }
 code, pre { font: .85rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 pre { overflow-x: auto; background: var(--panel); padding: .8rem 1rem; border-radius: .3rem; }
 figure { margin: 0; min-width: 0; position: relative; }
@@ -88,6 +89,10 @@ img { display: block; width: 100%; }
 .card { background: var(--panel); border-radius: .4rem; padding: .7rem .9rem .5rem; min-width: 0; }
 .card h3, .card p { margin: 0 0 .3rem; overflow-wrap: anywhere; }
 .card p { font-size: .87rem; }
+.card ul { margin: 0 0 .4rem; padding-left: 1.1rem; font-size: .87rem; }
+.copy { user-select: all; white-space: nowrap; cursor: copy; padding: 0 .25em; border-radius: .2rem;
+  background: var(--paper); border: 1px solid var(--line); }
+.copied::after { content: " copied"; color: var(--soft); }
 .views { display: flex; gap: 2%; align-items: flex-start; }
 .stack > section > h3 { margin-top: 1rem; }
 .stack > label { display: none; }
@@ -109,6 +114,16 @@ svg.chart * { stroke-linejoin: round; stroke-linecap: butt; }
   h1 { font-size: 1.4rem; }
   .numbers th:first-child, .numbers td:first-child { position: sticky; left: 0; max-width: 9rem;
     min-width: 8rem; background: var(--paper); overflow-wrap: anywhere; }
+  .folds { overflow: visible; background: none; }
+  .folds thead { display: none; }
+  .folds table, .folds tbody { display: block; }
+  .folds tr { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.6rem, 1fr));
+    padding: .4rem 0; border-bottom: 1px solid var(--line); }
+  .folds td, .folds td.number { padding: .15rem .5rem .25rem 0; border: 0; text-align: left; }
+  .folds td::before { content: attr(data-name); display: block; color: var(--soft);
+    font-size: .75rem; line-height: 1.2; white-space: normal; }
+  .folds td:first-child { grid-column: 1 / -1; position: static; max-width: none; }
+  .folds td:first-child::before { content: none; }
 }
 @media print {
   @page { margin: 14mm; }
@@ -186,6 +201,12 @@ for (const chart of document.querySelectorAll("svg[data-hover]")) {
   chart.addEventListener("pointerleave", hide);
 }
 document.addEventListener("click", (event) => {
+  const place = event.target.closest(".copy");
+  // without a clipboard a click selects the place whole all the same
+  if (place) navigator.clipboard?.writeText(place.textContent).then(() => {
+    place.classList.add("copied");
+    setTimeout(() => place.classList.remove("copied"), 900);
+  }, () => {});
   for (const menu of document.querySelectorAll("body > nav details"))
     if (!menu.contains(event.target)) menu.open = false;
 });

@@ -1,36 +1,54 @@
 """The neurons that a segmentation gets most wrong, and where no neuron is known its largest
 segments: numbers, places, and views from three sides."""
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from fgnet import metrics
-from fgnet.report import colours, html, projection
+from fgnet import scores
+from fgnet.report import colours, html, neurons, projection
 from fgnet.report.coarse import Coarse
 from fgnet.report.pictures import encode, scale_bar
 from fgnet.report.planes import AXES
-from fgnet.report.ranks import SMALL, Neuron, Voxel, largest, middle, rank
+from fgnet.report.ranks import NUMBER, largest, middle
 
 HIGHEST = 18  # of a view, in rem
+SMALL = 0.05  # what segments hold of other neurons is shown of those with such a share of this one
 MARGIN = 0.12  # around an object, of its longest side
 PALETTE = (*(colours.rgb(number) for number in (0, 1, 2, 5, 4, 6, 3)),)
 REST = (150.0, 150.0, 150.0)  # segments beyond the palette, and what no segment has
 LEGEND = (
-    "Those that add most to the VOI, seen from three sides, nearer parts brighter. Inside a "
-    "neuron's outline each segment has a colour, the largest light blue; what no segment has is "
-    "grey. Pale, behind it, is what these segments hold of other neurons nearby."
+    "Those that add most to the VOI, with their largest mistakes, seen from three sides, nearer "
+    "parts brighter. Inside a neuron's outline each segment has a colour, the largest light blue; "
+    "what no segment has is grey. Pale, behind it, is what these segments hold of other neurons "
+    "nearby."
+)
+PLACES = (
+    "Places are x, y, z in voxels as Neuroglancer counts: a click copies one, to be pasted into "
+    "the position field of the viewer."
 )
 
 
-def show(copy: Coarse, overlaps: metrics.Contingency | None) -> html.Html:
-    """A card for each of the worst neurons; without ground truth, for the largest segments."""
-    if overlaps is None or not len(overlaps.neurons):
-        title, words = "The largest segments", f"Counted in {copy.words()}."
-        cards = [_segment(copy, name, size) for name, size in largest(copy)]
+def show(copy: Coarse, file: Path | None) -> html.Html:
+    """A card for each of the worst neurons; without ground truth, for the largest segments.
+
+    Args:
+        file: of the neurons, see :class:`fgnet.scores.Neurons`.
+    """
+    drawn = f"Views are of {copy.words()}."
+    if file is None:
+        title, words = "The largest segments", f"{PLACES} Counts and views are of {copy.words()}."
+        found = largest(copy)
+        cards = [_segment(copy, name, size) for name, size in found]
+        below = []
     else:
-        title, words = "The worst neurons", f"{LEGEND} Counted in {copy.words()}."
-        cards = [_neuron(copy, one) for one in rank(copy, overlaps)]
+        listed = scores.read(file, scores.Neurons)
+        title, words = "The worst neurons", f"{LEGEND} {PLACES} {drawn}"
+        size = listed.treatment.voxel_size
+        cards = [_neuron(copy, one, size) for one in listed.neurons[:NUMBER]]
+        below = [neurons.table(listed.neurons, file)]
     if not cards:
         return html.tag("p", "There is no segment.")
     inner = html.join(cards).text
@@ -39,36 +57,36 @@ def show(copy: Coarse, overlaps: metrics.Contingency | None) -> html.Html:
             html.tag("h2", title),
             html.tag("p", words),
             html.Html(f'<div class="cards">{inner}</div>'),
+            *below,
         ]
     )
 
 
-def _neuron(copy: Coarse, one: Neuron) -> html.Html:
-    words = [
-        f"{one.split + one.merge:.4f} bits: split {one.split:.4f}, merge {one.merge:.4f}.",
-        f"{_voxels(copy, one.voxels)} in {_many(one.segments, 'segment')}"
-        + (f", the largest with {one.largest:.0%}." if one.segments else "."),
-    ]
-    if one.merged:
-        some = ", ".join(map(str, one.merged[:5])) + (" …" if len(one.merged) > 5 else "")
-        words.append(f"Merged with {_many(len(one.merged), 'neuron')}: {some}.")
-    if one.error:
-        words.append(f"Largest part outside its largest segment at {_at(one.error)}.")
-    assert copy.neurons is not None, "without them nothing is ranked"
-    return _card(f"Neuron {one.name}", words, copy, copy.neurons == one.name)
+def _neuron(copy: Coarse, one: scores.Neuron, size: tuple[float, float, float]) -> html.Html:
+    assert copy.neurons is not None, "what was scored has neurons"
+    mask = np.zeros(copy.neurons.shape, np.bool_)
+    box = copy.box(one.low, one.high)  # a component's, where parts are scored
+    mask[box] = copy.neurons[box] == one.neuron
+    title = f"Neuron {neurons.name(one)}"
+    return _card(title, neurons.words(one), copy, mask, neurons.mistakes(one, size))
 
 
 def _segment(copy: Coarse, name: int, voxels: int) -> html.Html:
-    return _card(f"Segment {name}", [f"{_voxels(copy, voxels)}."], copy, copy.segments == name)
+    words = [f"{'' if copy.voxels == 1 else 'About '}{voxels:,} voxels."]
+    return _card(f"Segment {name}", words, copy, copy.segments == name)
 
 
-def _card(title: str, words: list[str], copy: Coarse, mask: npt.NDArray[np.bool_]) -> html.Html:
+def _card(
+    title: str, words: list[str], copy: Coarse, mask: npt.NDArray[np.bool_],
+    more: html.Html | None = None,
+) -> html.Html:  # fmt: skip
     """Title, numbers, where it is, and views of it."""
-    parts = []
-    if mask.any():
-        words = [*words, f"Middle at {_at(copy.place(middle(mask)))}."]
-        parts = [_views(title, copy, mask)]
     text = [html.tag("h3", title), *(html.tag("p", part) for part in words)]
+    parts = [more] if more else []
+    if mask.any():
+        place = neurons.position(copy.place(middle(mask))).text
+        text.append(html.tag("p", html.Html(f"Middle at {place}.")))
+        parts.append(_views(title, copy, mask))
     return html.Html(f'<div class="card">{html.join([*text, *parts]).text}</div>')
 
 
@@ -116,15 +134,3 @@ def _around(mask: npt.NDArray[np.bool_], voxel_size: tuple[float, ...]) -> tuple
         more = int(np.ceil(MARGIN * longest / nm))
         box.append(slice(max(0, cut.start - more), min(size, cut.stop + more)))
     return tuple(box)
-
-
-def _voxels(copy: Coarse, count: int) -> str:
-    return f"{count:,} voxels" if copy.voxels == 1 else f"About {count:,} voxels"
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
-def _at(place: Voxel) -> str:
-    return ", ".join(f"{axis} {number}" for axis, number in zip("zyx", place, strict=True))

@@ -20,11 +20,11 @@ def scored():
     ]
 
 
-def own_scores(wildcards):
-    """The score file of one segmentation, if it has ground truth."""
+def own_neurons(wildcards):
+    """The file of the neurons of one segmentation, if it has ground truth."""
     m, a, v = wildcards.model, wildcards.agglomeration, wildcards.volume
     labelled = CONFIG.volumes[v].split != "predict"
-    return [f"results/evaluate/{m}/{a}/{v}.json"] if labelled else []
+    return [f"results/evaluate/{m}/{a}/{v}.neurons.json"] if labelled else []
 
 
 def neurons():
@@ -119,7 +119,7 @@ def segment_parameters(wildcards):
             "affinities": f"results/infer/{m}/{v}.h5",
             "segmentation": f"results/agglomerate/{m}/{a}/{v}.h5",
             "threshold": f"results/evaluate/{m}/{a}.threshold.json",
-            "scores": next(iter(own_scores(wildcards)), None),
+            "neurons": next(iter(own_neurons(wildcards)), None),
             "picture": CONFIG.report.picture,
         },
         sort_keys=True,
@@ -132,16 +132,16 @@ def score_list():
     for m, a, v in segmentations("test", "validation", "predict"):
         split = CONFIG.volumes[v].split
         page = f"results/report/segment/{m}/{a}/{v}.html"
+        file = f"results/evaluate/{m}/{a}/{v}"
+        labelled = split != "predict"
         rows.append(
             {
                 "model": m,
                 "agglomeration": a,
                 "volume": v,
                 "split": split,
-                "scores": (
-                    None if split == "predict" else f"results/evaluate/{m}/{a}/{v}.json"
-                ),
-                "threshold": f"results/evaluate/{m}/{a}.threshold.json",
+                "scores": f"{file}.json" if labelled else None,
+                "neurons": f"{file}.neurons.json" if labelled else None,
                 "page": None if split == "validation" else page,
             }
         )
@@ -150,7 +150,12 @@ def score_list():
 
 def evaluate_parameters(wildcards):
     return json.dumps(
-        {"segmentations": score_list(), "models": model_records()}, sort_keys=True
+        {
+            "segmentations": score_list(),
+            "models": model_records(),
+            "page": "results/report/evaluate.html",
+        },
+        sort_keys=True,
     )
 
 

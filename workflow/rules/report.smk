@@ -73,7 +73,7 @@ rule report_segment:
         segmentation="results/agglomerate/{model}/{agglomeration}/{volume}.h5",
         fragments=fragment_pieces,
         threshold="results/evaluate/{model}/{agglomeration}.threshold.json",
-        scores=own_scores,
+        neurons=own_neurons,
         notebook=notebook("segment"),
     output:
         page=report(
@@ -111,7 +111,7 @@ rule report_segment:
 rule report_evaluate:
     input:
         scores=scored(),
-        thresholds=thresholds(),
+        neurons=neurons(),
         models=model_records().values(),
         notebook=notebook("evaluate"),
     output:
@@ -179,7 +179,7 @@ rule report:
         pages=segment_pages() + train_pages() + data_pages(),
         evaluate="results/report/evaluate.html",
         provenance="results/report/provenance.html",
-        scores=scored(),
+        neurons=neurons(),
         thresholds=thresholds(),
         made=made_files(),
     output:
