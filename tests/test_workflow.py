@@ -199,6 +199,32 @@ def test_agglomeration_by_several_jobs_gives_the_same(chain: Path, tmp_path: Pat
     assert not {"infer", "infer_shard", "train"} & planned(text)
 
 
+def test_run_lengths_along_lines_of_the_labels(
+    chain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = ROOT / ".venv-skeletons/bin"
+    if not there.is_dir():
+        pytest.skip("there is no .venv-skeletons: make .venv-skeletons/installed")
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{there}")
+    folder = tmp_path / "run"
+    shutil.copytree(chain, folder)
+    output = "results/evaluate/fgnet/mean/test.json"
+    status, text = snakemake(folder, changed(evaluate={"skeletons": {"const": 100}}), output)
+    assert status == 0, text
+    assert planned(text) == {"evaluate_skeletons", "evaluate"}
+    found = json.loads((folder / output).read_text())
+    assert found["skeletons"]["neurons"] > 3 and found["skeletons"]["record"]["from"] == "labels"
+    normalised = [row["run_length"]["normalised"] for row in found["against_ids"]["sweep"]]
+    assert 0 < max(normalised) < 1
+    status, text = snakemake(
+        folder,
+        changed(evaluate={"skeletons": {"const": 100}, "tolerance": 50}),
+        output,
+        "--dry-run",
+    )
+    assert status == 0 and planned(text) == {"evaluate"}, text
+
+
 def test_results_are_exported_for_viewers(chain: Path) -> None:
     wanted = {"formats": ["precomputed", "tiff"], "mips": 2, "meshes": True, "min_voxels": 50,
               "layers": ["image", "labels", "affinities", "segmentation"]}  # fmt: skip
