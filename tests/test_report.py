@@ -43,6 +43,7 @@ from fgnet.report import (
     results,
     slices,
     style,
+    sweeps,
     training,
     verdicts,
     worst,
@@ -651,9 +652,10 @@ def test_evaluate_page(tmp_path: Path) -> None:
 
     assert "<li>two · mean: threshold 0.5: so it was.</li>" in choice
     assert cells(choice)[0][1:] == [
-        "0.5", "0.1", "10.5000", "3.0000", "0.1061", "0.0303", "+7.5000<br/><small>VOI sum</small>"
+        "0.5", "0.1", "10.5000", "3.0000", "0.1061", "0.0303", "+7.5000"
     ]  # fmt: skip
-    assert cells(choice)[3][7].startswith("0.0000")
+    assert cells(choice)[3][7] == "0.0000"
+    assert ">VOI sum lost</th>" in choice
 
     # models that differ in the seed alone share a row
     rows = cells(compared)
@@ -680,6 +682,17 @@ def test_evaluate_page(tmp_path: Path) -> None:
     assert found.source.count(">chosen and oracle</text>") == 3
     assert found.source.count(">oracle</text>") == 9
     assert "small: Some voxels count. Here 1,234 voxels are unlabelled, 56 more" in found.source
+
+
+def test_curves_that_do_not_fit_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = results.read(
+        results.entries([entry(tmp_path, name, [1, 2, 3]) for name in ("one", "two", "three")])
+    )
+    monkeypatch.setattr(sweeps, "BUDGET", 1.5 * len(sweeps.show(found[:1]).text))
+    text = sweeps.show(found).text
+    assert text.count("<h3>") == 1 and "<p>2 more would not fit on the page;" in text
 
 
 def test_models_scored_on_different_voxels_have_no_difference(tmp_path: Path) -> None:

@@ -15,16 +15,17 @@ HEADER = ("neuron", "VOI split + merge", "split", "merge", "voxels", "µm³", "s
 
 def words(one: Neuron) -> list[str]:
     """How a neuron fared, in sentences."""
+    largest = "which has" if one.segments == 1 else "the largest with"
     found = [
         f"{one.voi_split + one.voi_merge:.4f} bits: split {one.voi_split:.4f}, "
         f"merge {one.voi_merge:.4f}.",
         f"{one.voxels:,} voxels in {many(one.segments, 'segment')}"
-        + (f", the largest with {one.main_voxels / one.voxels:.0%}." if one.main else "."),
+        + (f", {largest} {one.main_voxels / one.voxels:.0%}." if one.main else "."),
     ]
     if one.merged:
         some = ", ".join(name(other) for other in one.merged[:PARTNERS])
-        some += " …" if one.merged_with > PARTNERS else ""
-        found.append(f"Merged with {many(one.merged_with, 'neuron')}: {some}.")
+        some += " …" if one.merged_with > PARTNERS else "."
+        found.append(f"Merged with {many(one.merged_with, 'neuron')}: {some}")
     return found
 
 

@@ -64,11 +64,11 @@ table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabu
 th, td { padding: .34rem .8rem .34rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--line); }
 td { overflow-wrap: break-word; }
-td code { overflow-wrap: anywhere; }
+td code, p code { overflow-wrap: anywhere; }
 th { font-weight: 600; color: var(--soft); vertical-align: bottom; line-height: 1.3; }
 td.number, th.number { text-align: right; }
 td.number { white-space: nowrap; }
-td small { white-space: nowrap; }
+td.number small, .card small { white-space: nowrap; }
 code, pre { font: .85rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 pre { overflow-x: auto; background: var(--panel); padding: .8rem 1rem; border-radius: .3rem; }
 figure { margin: 0; min-width: 0; position: relative; }
@@ -124,6 +124,8 @@ svg.chart * { stroke-linejoin: round; stroke-linecap: butt; }
     font-size: .75rem; line-height: 1.2; white-space: normal; }
   .folds td:first-child { grid-column: 1 / -1; position: static; max-width: none; }
   .folds td:first-child::before { content: none; }
+  .folds td.number, .folds small { white-space: normal; }
+  .folds td.number small { font-size: .72rem; }
 }
 @media print {
   @page { margin: 14mm; }

@@ -22,6 +22,7 @@ MATCHED = (
     "Average precision against ids: of segments and neurons together, the share that match, where "
     "a match needs more of an intersection over union than the axis says."
 )
+BUDGET = 4e6  # characters of all curves over the threshold, of a page of 5 MB
 STYLES = ("-", "--", ":", "-.")
 
 
@@ -29,15 +30,26 @@ def show(results: Sequence[Result]) -> html.Html:
     """VOI and ARAND over the threshold; of what is no test volume folded away."""
     if not results:
         return html.Html("")
-    tests, others = (
-        [one for one in results if (one.entry.split == "test") == wanted]
-        for wanted in (True, False)
-    )
-    parts = [html.tag("h2", "Over the threshold"), html.tag("p", WORDS)]
-    parts += [_one(one) for one in tests]
-    if others:
-        folded = html.join([_one(one) for one in others])
-        parts.append(html.details("Volumes that are no test volumes", folded) if tests else folded)
+    words = html.tag("p", WORDS)
+    tests: list[html.Html] = []
+    others: list[html.Html] = []
+    left = 0
+    room = BUDGET
+    for one in results:  # test volumes come first
+        drawn = _one(one)
+        room -= len(drawn.text)
+        if room < 0:
+            left += 1
+        else:
+            (tests if one.entry.split == "test" else others).append(drawn)
+    folded = bool(tests and others)
+    rest = html.join(others)
+    parts = [
+        html.tag("h2", "Over the threshold"), words, *tests,
+        html.details("Volumes that are no test volumes", rest) if folded else rest,
+    ]  # fmt: skip
+    if left:
+        parts.append(html.tag("p", f"{left} more would not fit on the page; see their files."))
     return html.join(parts)
 
 
