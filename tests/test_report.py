@@ -438,6 +438,7 @@ def test_segment_page(files: dict[str, Path], tmp_path: Path) -> None:
         assert found.pictures[f"Segmentation, {view}"] == truth
     assert "&lt;d&gt;: m, a</title>" in found.source
     assert ">0.5000<br/><small>-1.4000 to 2.4000</small></td>" in found.source
+    assert "<summary>Against components</summary>" in found.source
     assert "5,760 voxels in 2 segments, the largest with 75%." in found.source
     assert "0.2500 bits: split 0.1250, merge 0.1250." in found.source
     assert "Merged with 1 neuron: 9." in found.source
