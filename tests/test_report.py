@@ -707,6 +707,26 @@ def test_models_scored_on_different_voxels_have_no_difference(tmp_path: Path) ->
     assert "no interval" in str([html.text(cell) for cell in pairs.rows([found[0], changed])[1]])
 
 
+def test_run_lengths_stand_where_there_are_lines(tmp_path: Path) -> None:
+    found = results.read(
+        results.entries([entry(tmp_path, name, [1, 2, 3]) for name in ("one", "two")])
+    )
+    assert verdicts.run_lengths(found).text == ""
+    runs = scores.RunLength(expected=2.5, normalised=0.25, with_mergers=3, correct=0.5, merged=0.25,
+                            split=0.125, omitted=0.125, mergers=1200)  # fmt: skip
+    followed = []
+    for one, normalised in zip(found, (0.25, 0.5), strict=True):
+        row = one.file.against_ids.chosen.model_copy(
+            update={"run_length": runs.model_copy(update={"normalised": normalised})}
+        )
+        verdict = one.file.against_ids.model_copy(update={"chosen": row})
+        file = one.file.model_copy(update={"against_ids": verdict})
+        followed.append(results.Result(one.entry, file))
+    first, second = cells(verdicts.run_lengths(followed).text)
+    assert first[1:] == ["2.500", "0.2500", "3.000", "1,200", "50.0%", "25.0%", "12.5%", "12.5%"]
+    assert second[2] == "<strong>0.5000</strong>"
+
+
 def test_an_evaluate_page_without_scores(tmp_path: Path) -> None:
     values = {"model": "m", "agglomeration": "a", "volume": NAME, "split": "predict"}
     models = {"m": record(tmp_path / "1.json", 1)}

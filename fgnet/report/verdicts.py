@@ -45,6 +45,12 @@ COMPONENTS = (
     "The same segmentations against the 6-connected components of the ground truth inside the "
     "volume: a box cuts neurons into pieces that no segmentation can join."
 )
+RUNS = (
+    "Expected run length: how far one follows a neuron along its centre line before the "
+    "segmentation is wrong, against ids. Normalised, 1 is perfect. The runs of a segment that "
+    "holds two neurons count 0; which lines, and from how much path on a segment holds a neuron, "
+    "stands in the file of scores."
+)
 ORACLE = (
     "No threshold was chosen on a test volume. An oracle would have taken the one with the lowest "
     "{score} on that very volume, against {truth}; its scores are no result, and what was lost is "
@@ -115,6 +121,42 @@ def _table(
         rows.append(cells)
     header = ["segmentation", *(column.title for column in columns)]
     return html.table(header, rows, len(columns), folds=True)
+
+
+def run_lengths(results: Sequence[Result]) -> html.Html:
+    """How far one follows a neuron, where there are skeletons to follow; else nothing."""
+    rows: list[list[html.Content]] = []
+    for result in results:
+        runs = result.file.against_ids.chosen.run_length
+        if runs is None:
+            continue
+        rivals = [
+            other.file.against_ids.chosen.run_length
+            for other in results
+            if other.entry.volume == result.entry.volume
+        ]
+        known = [one.normalised for one in rivals if one is not None]
+        marked = len(known) > 1 and runs.normalised == max(known)
+        shares = (runs.correct, runs.merged, runs.split, runs.omitted)
+        rows.append(
+            [
+                title(result), f"{runs.expected:.3f}", number(runs.normalised, marked),
+                f"{runs.with_mergers:.3f}", f"{runs.mergers:,}", *(f"{one:.1%}" for one in shares),
+            ]
+        )  # fmt: skip
+    if not rows:
+        return html.Html("")
+    header = (
+        "segmentation", "ERL, µm", "normalised", "ERL if mergers were no error, µm", "mergers",
+        "path correct", "merged", "split", "omitted",
+    )  # fmt: skip
+    return html.join(
+        [
+            html.tag("h2", "Run lengths"),
+            html.tag("p", RUNS),
+            html.table(header, rows, 8, folds=True),
+        ]
+    )
 
 
 def best(value: float, all_of_them: Sequence[float | None], column: Column) -> bool:
