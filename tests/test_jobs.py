@@ -77,7 +77,7 @@ def test_a_page_with_sums_by_stage(folders: tuple[Path, Path]) -> None:
     assert stages["infer"] == ["4", "16.0", "19.0", "62.9 MB", "-", "60", "40 B", "80 B"]
     assert stages["normalize"][:3] == ["2", "2.4", "1.2"]
     listed = rows(page, "Jobs, longest first")
-    assert listed["train/m ä"][3:] == ["40.0", "70.0", "1.05 GB", "7 GB", "105", "10 B", "20 B"]
+    assert listed["train/m ä"] == ["40.0", "70.0", "1.05 GB", "7 GB", "105", "10 B", "20 B"]
     assert list(listed) == [job.name for job in jobs.read(*folders)]
     assert "error" not in page.text and "no end" not in page.text
 

@@ -161,21 +161,25 @@ def test_what_neurons_add_is_the_whole(segmentation: Labels, truth: Labels) -> N
         assert part(shared)[-1] == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(deadline=None)
 @given(labels(0), labels(1))
-def test_a_resample_is_a_volume_in_which_voxels_stand_several_times(
-    segmentation: Labels, truth: Labels
-) -> None:
+def test_neurons_drawn_once_each_give_the_scores(segmentation: Labels, truth: Labels) -> None:
     table = metrics.count(segmentation, truth)
-    found = bootstrap.resampled(table, 5, seed=3)
-    for place, drawn in enumerate(np.concatenate([*bootstrap.weights(table.neurons.size, 5, 3)])):
-        assert drawn.sum() == table.neurons.size
-        times = drawn[np.searchsorted(table.neurons, truth.ravel())]
-        copied = np.repeat(segmentation.ravel(), times), np.repeat(truth.ravel(), times)
-        expected = metrics.score(metrics.count(*copied))
-        for name in ("voi_split", "voi_merge", "voi_sum", "arand", "cremi"):
-            wanted = getattr(expected, name)
-            assert getattr(found, name)[place] == pytest.approx(wanted, abs=1e-6), name
+    found = bootstrap.scored(bootstrap.parts(table).sum(0, keepdims=True))
+    expected = metrics.score(table)
+    for name in ("voi_split", "voi_merge", "voi_sum", "arand", "cremi"):
+        assert getattr(found, name) == pytest.approx([getattr(expected, name)], abs=1e-6), name
+
+
+def test_a_drawn_neuron_brings_its_mergers_along() -> None:
+    """Two neurons of two voxels each in one segment, and a third that is right."""
+    table = metrics.count(np.array([7, 7, 7, 7, 8, 8]), np.array([1, 1, 2, 2, 3, 3]))
+    own = bootstrap.parts(table)
+    assert own.tolist() == [[0, 2, 2, 2, 8], [0, 2, 2, 2, 8], [0, 0, 2, 2, 4]]
+    # the first twice and the third: as if the second had been there
+    found = bootstrap.scored(np.array([[2, 0, 1]]) @ own)
+    assert found.voi_merge == pytest.approx(4 / 6)
+    assert found.arand == pytest.approx(1 - 2 * 6 / 20)
 
 
 def test_resamples_do_not_depend_on_how_much_memory_they_take(
@@ -190,24 +194,25 @@ def test_resamples_do_not_depend_on_how_much_memory_they_take(
         assert np.allclose(getattr(whole, name), getattr(parts, name), rtol=0, atol=1e-12)
 
 
-def test_interval_of_a_ratio_equals_that_of_scipy(data: Path) -> None:
-    """VOI split is a mean over neurons, weighted by voxels, so scipy can resample it as well."""
+def test_intervals_of_ratios_equal_those_of_scipy(data: Path) -> None:
+    """VOI is a mean over neurons, weighted by voxels, so scipy can resample it as well."""
     with h5py.File(data / FIB25) as volume:
         segmentation = volume["volumes/labels/ffn_segmentation"][:]
         truth = volume["volumes/labels/neuron_ids"][:]
     table = metrics.count(segmentation, truth)
     shared = table.pairs
-    added = voi.split(shared) * shared.total
+    found, whole = bootstrap.resampled(table, 4000).intervals(), metrics.score(table)
 
     def ratio(bits: Labels, voxels: Labels, axis: int) -> Labels:
         return bits.sum(axis) / voxels.sum(axis)
 
-    expected = stats.bootstrap(
-        (added, shared.neuron), ratio, paired=True, method="percentile", n_resamples=4000, rng=1
-    ).confidence_interval
-    low, high = bootstrap.resampled(table, 4000).intervals()["voi_split"]
-    assert (low, high) == pytest.approx((expected.low, expected.high), rel=0.04)
-    assert low < metrics.score(table).voi_split < high
+    for name, added in (("voi_split", voi.split(shared)), ("voi_merge", voi.merge(shared))):
+        expected = stats.bootstrap(
+            (added * shared.total, shared.neuron), ratio, paired=True, method="percentile",
+            n_resamples=4000, rng=1,
+        ).confidence_interval  # fmt: skip
+        assert found[name] == pytest.approx((expected.low, expected.high), rel=0.04)
+        assert found[name][0] < getattr(whole, name) < found[name][1]
 
 
 def test_differences_are_taken_on_the_same_resamples() -> None:

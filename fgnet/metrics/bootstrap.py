@@ -1,9 +1,10 @@
 """Confidence intervals by resampling neurons.
 
-A resample draws as many neurons as there are, with replacement, and every voxel of a neuron that
-was drawn w times counts w times: a weight on its column of the table. The copies stay one neuron.
-Were they neurons of their own, every segment would hold several of them, and the resample would
-be full of mergers that the segmentation never made.
+Every score here is made of sums over neurons: what each adds to VOI, and how many pairs of voxels
+with an end in it lie together. A resample draws as many neurons as there are, with replacement, and
+takes the sums over those, so a neuron brings along what happened to it in this volume, its mergers
+with neurons that were not drawn included. (Were whole voxels drawn and scored, a third of the
+neurons would be missing from each resample, and with them mergers: every interval would lie low.)
 
 Weights depend on the seed and on the number of neurons alone, and belong to them in the order of
 their ids, so that all models on one volume are scored on the same resamples: their differences can
@@ -14,14 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
-from scipy.special import xlogy
 
+from fgnet.metrics import voi
 from fgnet.metrics.contingency import Contingency, Counts, Floats
 
 RESAMPLES = 1000
 SEED = 0
 LEVEL = 0.95
-# entries of a dense matrix of resamples and neurons or segments at a time
+# entries of a matrix of resamples and neurons at a time
 MEMORY = 1 << 22
 
 
@@ -50,44 +51,44 @@ def weights(neurons: int, resamples: int = RESAMPLES, seed: int = SEED) -> Itera
 
 
 def resampled(table: Contingency, resamples: int = RESAMPLES, seed: int = SEED) -> Resampled:
-    """The scores of the table with its columns weighted by each resample.
-
-    Only the sizes of segments change from resample to resample by more than the weights of whole
-    columns; they are a product of a sparse and a dense matrix.
+    """The scores of the neurons that each resample draws.
 
     Raises:
         ValueError: the table is empty.
     """
+    own = parts(table)
+    return scored(np.concatenate([w @ own for w in weights(len(own), resamples, seed)]))
+
+
+def parts(table: Contingency) -> Floats:
+    """What each neuron adds to the sums that scores are made of, (neurons, 5).
+
+    Columns: bits of VOI split and of merge, times voxels; voxels; ordered pairs of distinct voxels,
+    the first in the neuron, that lie in one segment and one neuron; those that lie in one segment,
+    and those that lie in one neuron, together.
+    """
     shared = table.pairs
-    columns = table.neurons.size
+    size = shared.neuron
 
     def by_neuron(values: Floats) -> Floats:
-        return np.bincount(shared.column, values, columns).astype(np.float64, copy=False)
+        found: Floats = np.bincount(shared.column, values, size.size).astype(np.float64, copy=False)
+        return found
 
-    share = shared.voxels / shared.neuron[shared.column]
-    bits = by_neuron(-shared.voxels * np.log2(share))
-    entropy = by_neuron(xlogy(shared.voxels, shared.voxels))
-    squares = by_neuron(shared.voxels**2)
-    step = max(1, MEMORY // max(table.segments.size, 1))
-    split, merge, arand = [], [], []
-    for chunk in weights(columns, resamples, seed):
-        for start in range(0, len(chunk), step):
-            w = chunk[start : start + step].astype(np.float64)  # (resamples, columns)
-            sizes = table.counts @ w.T  # (segments, resamples)
-            voxels = w @ shared.neuron
-            split.append(np.maximum(w @ bits / voxels, 0.0))
-            # sum of n log n over pairs of a segment and a neuron, n counted w times
-            within = w @ entropy + xlogy(w, w) @ shared.neuron
-            across = xlogy(sizes, sizes).sum(0) - within
-            merge.append(np.maximum(across / voxels / np.log(2), 0.0))
-            # pairs of distinct voxels that lie together, twice: in both, and in either
-            both = w**2 @ squares - voxels
-            either = w**2 @ shared.neuron**2 + (sizes**2).sum(0) - 2 * voxels
-            right = np.divide(2 * both, either, out=np.ones_like(both), where=either > 0)
-            arand.append(np.maximum(1 - right, 0.0))
-    splits, merges, arands = (np.concatenate(parts) for parts in (split, merge, arand))
-    total = splits + merges
-    return Resampled(splits, merges, total, arands, np.sqrt(total * arands))
+    together = by_neuron(shared.voxels**2) - size
+    segment = by_neuron(shared.voxels * shared.segment[shared.row]) - size
+    either = segment + size**2 - size
+    bits = [each(shared) * shared.total for each in (voi.split, voi.merge)]
+    return np.stack([*bits, size, together, either], 1)
+
+
+def scored(sums: Floats) -> Resampled:
+    """The scores from sums over neurons, (resamples, 5), see :func:`parts`."""
+    split, merge, voxels, together, either = sums.T
+    split, merge = split / voxels, merge / voxels
+    right = np.divide(2 * together, either, out=np.ones_like(together), where=either > 0)
+    # max: a perfect score must not come out as -0.0
+    arand = np.maximum(1 - right, 0.0)
+    return Resampled(split, merge, split + merge, arand, np.sqrt((split + merge) * arand))
 
 
 def interval(values: Floats, level: float = LEVEL) -> tuple[float, float]:

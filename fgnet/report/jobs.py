@@ -20,6 +20,7 @@ from fgnet.report.training import duration
 MOST = 8
 SHARD = re.compile(r"\d+-of-\d+$")
 UNKNOWN = "-"
+OWN = "report provenance"  # the job that makes this page, which has no end yet
 NAMED = 0.018  # of the longest bar, that a letter of a part's name takes
 NOTE = (
     "Seconds, processor time and memory are Snakemake's where it measured them, of all processes "
@@ -212,6 +213,10 @@ def table(jobs: Sequence[Job]) -> html.Html:
     for one in groups(jobs, "kind"):
         rows += [one] if len(one.jobs) > MOST else one.jobs
     rows.sort(key=lambda job: -(job.seconds or 0))
+    if not any(row.jobs for row in rows):
+        return html.table(
+            ["job", *COLUMNS], [[row.name, *cells(row)] for row in rows], len(COLUMNS)
+        )
     return html.table(
         ["job", "jobs", "median, s", "longest, s", *COLUMNS],
         [[row.name, *spread(row), *cells(row)] for row in rows],
@@ -234,7 +239,7 @@ def unfinished(jobs: Sequence[Job]) -> html.Html:
     for words, found in (
         ("ended with an error when last tried", [j for j in jobs if j.status not in (0, None)]),
         ("have no end: they were killed, or were running still when this page was made",
-         [j for j in jobs if j.status is None]),
+         [j for j in jobs if j.status is None and j.kind != OWN]),
     ):  # fmt: skip
         if found:
             names = ", ".join(sorted(job.name for job in found)[:MOST])

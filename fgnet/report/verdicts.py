@@ -38,8 +38,7 @@ CRITERIA = {"voi": ERRORS[2], "arand": ERRORS[3]}
 LEGEND = (
     "VOI in bits; of VOI, ARAND and CREMI score lower is better, of the others higher, and the "
     "best of each volume stands out. Beneath is where the middle 95 % of {resamples:,} resamples "
-    "of the neurons lie; a single neuron gives none. A resample leaves out a third of the neurons, "
-    "and with them mergers, so VOI merge may lie above."
+    "of the neurons lie; a single neuron gives none."
 )
 COMPONENTS = (
     "The same segmentations against the 6-connected components of the ground truth inside the "
