@@ -31,11 +31,12 @@ HEIGHTS = {"phone": 844, "desktop": 900}
 TALLEST = 12_000  # pixels of a whole page
 # what docs show: page, device, scheme, and where to scroll to (a selector)
 SHOWN = {
-    "segment-desktop": ("segment/fgnet/mean/phantom_test.html", "desktop", "light", "h2"),
+    "segment-desktop": ("segment/fgnet/mean/phantom_test.html", "desktop", "light", ".keys"),
     "worst-desktop": ("segment/fgnet/mean/phantom_test.html", "desktop", "dark", ".cards"),
+    "scores-desktop": ("evaluate.html", "desktop", "light", "body"),
     "train-desktop": ("train/fgnet.html", "desktop", "light", "h2"),
     "index-phone": ("index.html", "phone", "light", "body"),
-    "segment-phone": ("segment/fgnet/mean/phantom_test.html", "phone", "dark", "h2"),
+    "segment-phone": ("segment/fgnet/mean/phantom_test.html", "phone", "dark", ".keys"),
 }  # fmt: skip
 
 
