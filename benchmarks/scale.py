@@ -35,8 +35,8 @@ from fgnet.settings.agglomerate import Method
 METHOD = Method.checked({"thresholds": [0.1, 0.3, 0.5, 0.7, 0.9]})
 LONG = (*NEAREST, (-9, 0, 0), (0, -9, 0), (0, 0, -9))
 SIZE = (10.0, 10.0, 10.0)
-CHOSEN = scores.Choice(threshold=0.5, reason="", chosen_by="fixed", ground_truth="ids", mean=[],
-                       made_by={})  # fmt: skip
+CHOSEN = scores.Choice(threshold=0.5, reason="", chosen_by="fixed", criterion="voi",
+                       ground_truth="ids", mean=[], made_by={})  # fmt: skip
 STEP = """
 import json, resource, sys
 from pathlib import Path

@@ -64,7 +64,7 @@ class Row(Record):
     boundary_precision: float | None = None
     boundary_recall: float | None = None
     boundary_f1: float | None = None
-    run_length: RunLength | None = None
+    run_length: RunLength | None = None  # against ids alone
 
 
 class Sweep(Record):
@@ -127,13 +127,15 @@ class Scores(Record):
 class Choice(Record):
     """The file of the threshold chosen for one model and one agglomeration.
 
-    ``reason`` says in words how; ``mean`` holds the criterion's mean over the validation volumes
-    at every threshold, in the thresholds' order, and is empty for a fixed threshold.
+    ``reason`` says in words how; ``criterion`` is what an oracle would make smallest, also where
+    the threshold is fixed; ``mean`` holds its mean over the validation volumes at every threshold,
+    in the thresholds' order, and is empty for a fixed threshold.
     """
 
     threshold: float
     reason: str
     chosen_by: Literal["voi", "arand", "fixed"]
+    criterion: Criterion
     ground_truth: GroundTruth
     mean: list[float]
     made_by: dict[str, Any]

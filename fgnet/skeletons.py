@@ -129,14 +129,6 @@ def kept(skeletons: Skeletons, nodes: npt.NDArray[np.bool_]) -> Skeletons:
     )
 
 
-def pieces(skeletons: Skeletons) -> Skeletons:
-    """The same lines, every connected one a neuron of its own, numbered from 1.
-
-    A box cuts neurons into pieces that no segmentation can join; these are what it can be held to.
-    """
-    return replace(skeletons, neurons=components(skeletons).astype(np.uint64) + np.uint64(1))
-
-
 def components(skeletons: Skeletons) -> Index:
     """The number (n,), from 0, of the connected line of each node."""
     count, edges = len(skeletons.nodes), skeletons.edges

@@ -206,6 +206,7 @@ def test_choice(tmp_path: Path) -> None:
     assert chosen(choose_by="arand").threshold == 0.4
     fixed = chosen(threshold=0.2)
     assert (fixed.threshold, fixed.chosen_by, fixed.mean) == (0.2, "fixed", [])
+    assert chosen(threshold=0.2, choose_by="arand").criterion == "arand"
     with pytest.raises(InputError, match=r"threshold 0\.3 was not scored; .* 0\.2, 0\.4, 0\.6"):
         chosen(threshold=0.3)
 
@@ -272,15 +273,15 @@ def test_run_lengths_over_thresholds(tmp_path: Path) -> None:
     found = scores.read(tmp_path / "s.json", scores.Scores)
     assert found.skeletons is not None and found.skeletons.neurons == 2
     assert (found.skeletons.micrometres, found.skeletons.tolerance) == (0.04, 8)
-    for against in (found.against_ids, found.against_components):
-        apart, merged = (row.run_length for row in against.sweep)
-        assert apart is not None and merged is not None
-        # runs of 16 and 20 nm, of 20 and 20
-        assert apart.expected == pytest.approx((16**2 + 20**2) / 40 / 1000)
-        assert apart.normalised == pytest.approx((16**2 + 20**2) / (2 * 20**2))
-        assert (apart.correct, apart.omitted, apart.mergers) == (0.9, 0.1, 0)
-        assert (merged.expected, merged.mergers, merged.merged) == (0, 1, 0.9)
-        assert merged.with_mergers == apart.expected
+    apart, merged = (row.run_length for row in found.against_ids.sweep)
+    assert apart is not None and merged is not None
+    # runs of 16 and 20 nm, of 20 and 20
+    assert apart.expected == pytest.approx((16**2 + 20**2) / 40 / 1000)
+    assert apart.normalised == pytest.approx((16**2 + 20**2) / (2 * 20**2))
+    assert (apart.correct, apart.omitted, apart.mergers) == (0.9, 0.1, 0)
+    assert (merged.expected, merged.mergers, merged.merged) == (0, 1, 0.9)
+    assert merged.with_mergers == apart.expected
+    assert all(row.run_length is None for row in found.against_components.sweep)
 
 
 def test_command_line_says_what_is_wrong(

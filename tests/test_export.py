@@ -205,7 +205,8 @@ def test_a_box_and_the_chosen_threshold(tmp_path: Path) -> None:
         segmentation.write_fragments(file, np.arange(1, 25))
         merges = np.array([[5, 6], [7, 8], [6, 7]], np.uint32)
         segmentation.write_merges(file, [0.1, 0.4], merges, [1, 3])
-    choice = Choice(threshold=0.4, reason="", chosen_by="fixed", ground_truth="ids", mean=[],
+    choice = Choice(threshold=0.4, reason="", chosen_by="fixed", criterion="voi",
+                    ground_truth="ids", mean=[],
                     made_by=volume.record("evaluate", {}, []))  # fmt: skip
     write_choice(tmp_path / "chosen.json", choice)
     output = tmp_path / "segmentation.ome.tif"

@@ -17,7 +17,7 @@ from skimage.metrics import adapted_rand_error, variation_of_information
 from sklearn.metrics.cluster import pair_confusion_matrix
 
 from fgnet import metrics
-from fgnet.metrics import bootstrap, voi
+from fgnet.metrics import bootstrap, contingency, voi
 from fgnet.metrics.detection import TWENTIETHS, average_precision
 
 Labels = npt.NDArray[Any]
@@ -66,6 +66,18 @@ def test_known_answers() -> None:
 
 def test_single_voxels_that_all_agree_are_perfect() -> None:
     assert measured(np.array([1, 2, 3]), np.array([4, 5, 6])) == (0.0, 0.0, 0.0)
+
+
+def test_a_nearly_perfect_score_of_many_voxels_is_not_below_zero() -> None:
+    """Sums of squares beyond 2^53 are rounded, in another order for segments than for neurons."""
+    random = np.random.default_rng(0)
+    for _ in range(100):
+        sizes = random.integers(10**8, 10**9, random.integers(3, 60))
+        ids = np.arange(1, len(sizes) + 1, dtype=np.uint64)
+        segments = np.append(ids, ids[0])
+        table = contingency.of(segments, np.append(ids, ids[1]), np.append(sizes, 2))
+        found = metrics.score(table)
+        assert found.arand >= 0 and 0 < found.cremi < 1e-3
 
 
 def test_ids_up_to_2_to_the_40() -> None:

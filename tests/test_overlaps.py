@@ -1,5 +1,6 @@
 """The pass over the voxels: tables, boundaries, borders and places, block by block."""
 
+import itertools
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from skimage.measure import label
 from sklearn.metrics import precision_recall_fscore_support
 
 from fgnet import affinities, metrics, volume
-from fgnet.evaluate import overlaps, store
+from fgnet.evaluate import faces, overlaps, store
 from fgnet.evaluate.overlaps import Overlaps, measure
 
 Labels = npt.NDArray[Any]
@@ -208,3 +209,12 @@ def test_what_is_stored_is_what_is_read(known: bool) -> None:
     for part in ("shared", "boundaries"):
         for name, values in vars(getattr(found, part)).items():
             assert np.array_equal(vars(getattr(again, part))[name], values), name
+
+
+def test_no_face_waits_after_the_last_block() -> None:
+    kept, block = faces.Faces((2, 1, 3)), np.ones((2, 2, 2), np.uint64)
+    for index in itertools.product(range(2), range(1), range(3)):
+        before = kept.before(index, block.shape)
+        assert [bool(one.truth.any()) for one in before] == [place > 0 for place in index]
+        kept.keep(index, block, block, block)
+    assert not kept.waiting

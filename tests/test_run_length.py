@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fgnet import skeletons
 from fgnet.metrics.run_length import Runs, sweep
 from fgnet.skeletons import Skeletons, gathered
 
@@ -197,18 +196,3 @@ def test_a_perfect_segmentation_and_a_merge_within_a_neuron(
     # joining everything into one is the worst where there are two neurons with enough path
     if len(np.unique(whole)) > 1 and tolerance == 0:
         assert runs(lines, np.ones(len(whole), int)).erl() == 0
-
-
-@given(cases())
-def test_a_cut_neuron_is_several_pieces(
-    case: tuple[Skeletons, np.ndarray, list[np.ndarray], float],
-) -> None:
-    lines, fragments, _, _ = case
-    left = skeletons.kept(lines, fragments != 3)
-    cut = skeletons.pieces(left)
-    joined = networkx.Graph(left.edges.tolist())
-    joined.add_nodes_from(range(len(left.nodes)))
-    groups = {frozenset(np.flatnonzero(cut.neurons == one)) for one in np.unique(cut.neurons)}
-    assert groups == {frozenset(one) for one in networkx.connected_components(joined)}
-    if left.lengths().sum() > 0:
-        assert runs(cut, cut.neurons.astype(int)).normalised() == pytest.approx(1)

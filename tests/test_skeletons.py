@@ -118,6 +118,10 @@ def test_ids_are_the_files_names_where_these_are_numbers(
     paths = [str(tmp_path / name) for name in (f"{2**63 + 1}.swc", "17.swc")]
     given = {"path": paths, "unit": "nm", "offset": [1000, 1000, 1000]}
     agrees(download(tmp_path, {**image, "skeletons": given}), (2**63 + 1, 17))
+    # a number of more than 64 bits is a name
+    (tmp_path / "17.swc").rename(tmp_path / f"{2**64}.swc")
+    given["path"] = [paths[0], str(tmp_path / f"{2**64}.swc")]
+    agrees(download(tmp_path, {**image, "skeletons": given}), (1, 2))
 
 
 def test_nml_has_its_own_scale(tmp_path: Path, image: dict[str, Any]) -> None:

@@ -199,6 +199,20 @@ def test_agglomeration_by_several_jobs_gives_the_same(chain: Path, tmp_path: Pat
     assert not {"infer", "infer_shard", "train"} & planned(text)
 
 
+def test_no_credential_reaches_the_notebooks_that_are_kept(chain: Path) -> None:
+    """A page's parameters stand in its notebook among the logs, and so in what is deposited."""
+    secret = {
+        "source": "https://me:pa55word@lab.org/em.zarr?X-Signature=5ecret",
+        "split": "predict",
+    }
+    config = changed(volumes={"far": secret})
+    status, text = snakemake(chain, config, "--dry-run", "--printshellcmds")
+    assert status == 0, text
+    pages = [line for line in text.splitlines() if "fgnet.report" in line and " page " in line]
+    assert any("provenance.ipynb" in line and "lab.org/em.zarr" in line for line in pages)
+    assert not any("pa55word" in line or "5ecret" in line for line in pages)
+
+
 def test_run_lengths_along_lines_of_the_labels(
     chain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,8 @@ def given(
         record,
     )
     cut = skeletons.within(found, made.voxel_size, made.offset, made.image.shape)
+    if len(found.nodes) == 0:
+        raise InputError(f"skeletons: {words(source)} holds no node; leave it out, or name another")
     if len(cut.nodes) == 0:
         last = np.multiply(made.image.shape, made.voxel_size) + made.offset
         raise InputError(
@@ -143,8 +145,11 @@ def files(source: SkeletonSource) -> list[str]:
 
 
 def numbers(trees: list[Tree]) -> list[int]:
-    """The neuron of each tree: the ids of the files, or 1, 2, … where they are not all distinct."""
-    own = [tree.neuron for tree in trees if tree.neuron is not None]
+    """The neuron of each tree: the ids of the files, or 1, 2, … where they are not all distinct.
+
+    What is no id of 64 bits is none.
+    """
+    own = [tree.neuron for tree in trees if tree.neuron is not None and 0 <= tree.neuron < 2**64]
     return own if len({*own}) == len(trees) else [*range(1, len(trees) + 1)]
 
 

@@ -36,6 +36,7 @@ def run(scores_files: Sequence[Path], output: Path, settings: Choosing) -> None:
     content = scores.Choice(
         threshold=threshold,
         reason=reason,
+        criterion=settings.choose_by,
         chosen_by=settings.choose_by if settings.threshold is None else "fixed",
         ground_truth=settings.ground_truth,
         mean=mean,

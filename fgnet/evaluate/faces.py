@@ -1,5 +1,6 @@
 """The last faces of blocks, kept until the blocks after them are read."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,9 +19,14 @@ class Face(NamedTuple):
 
 
 class Faces:
-    """Faces by the axis that they are across and the block that comes after them."""
+    """Faces by the axis that they are across and the block that comes after them.
 
-    def __init__(self) -> None:
+    Args:
+        counts: of blocks along z, y, x; after the last there is none to wait for.
+    """
+
+    def __init__(self, counts: Sequence[int]) -> None:
+        self.counts = tuple(counts)
         self.waiting: dict[tuple[int, Index], Face] = {}
 
     def before(self, index: Index, shape: tuple[int, ...]) -> tuple[Face, Face, Face]:
@@ -38,6 +44,8 @@ class Faces:
         """Keep the last faces of a block."""
         z, y, x = index
         for axis, after in enumerate(((z + 1, y, x), (z, y + 1, x), (z, y, x + 1))):
+            if after[axis] == self.counts[axis]:
+                continue
             self.waiting[axis, after] = Face(
                 *(np.ascontiguousarray(one.take(-1, axis)) for one in (fragments, truth, pieces))
             )
@@ -47,7 +55,4 @@ def links(face: Face, axis: int, truth: Ids, pieces: Ids) -> npt.NDArray[np.int6
     """Pairs of pieces (n, 2) of one id that touch across the face before a block."""
     first_truth, first_pieces = (np.moveaxis(one, axis, 0)[0] for one in (truth, pieces))
     same = (face.truth == first_truth) & (face.truth > 0)
-    pairs = np.stack([face.pieces[same], first_pieces[same]], 1).astype(np.int64)
-    new = np.ones(len(pairs), np.bool_)
-    new[1:] = np.any(pairs[1:] != pairs[:-1], axis=1)
-    return pairs[new]
+    return np.unique(np.stack([face.pieces[same], first_pieces[same]], 1).astype(np.int64), axis=0)

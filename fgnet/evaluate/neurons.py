@@ -43,9 +43,8 @@ def run(
         segments = segmentation.table(segmented, choice.threshold)
     components = found.shared.merged(fragments=segments)
     ids = components.merged(neurons=found.owners)
-    criterion: scores.Criterion = "arand" if choice.chosen_by == "arand" else "voi"
     against_ids, against_components = (
-        verdict(sweep, choice.threshold, criterion, shared.contingency)
+        verdict(sweep, choice.threshold, choice.criterion, shared.contingency)
         for sweep, shared in ((swept.against_ids, ids), (swept.against_components, components))
     )
     parts = choice.ground_truth == "components"
@@ -55,7 +54,7 @@ def run(
     content = scores.Neurons(
         threshold=choice.threshold,
         reason=choice.reason,
-        criterion=criterion,
+        criterion=choice.criterion,
         ground_truth=choice.ground_truth,
         treatment=treatment(found, frame),
         resamples=bootstrap.RESAMPLES,

@@ -86,7 +86,7 @@ def measure(
         ValueError: a node lies outside of the volume.
     """
     places = Nodes(np.empty((0, 3), np.int64) if nodes is None else nodes, fragments.shape, BLOCK)
-    faces = Faces()
+    faces = Faces([-(-size // block) for size, block in zip(fragments.shape, BLOCK, strict=True)])
     tables: list[Shared] = []
     edges: list[Boundaries] = []
     owners: list[Ids] = [np.zeros(1, np.uint64)]

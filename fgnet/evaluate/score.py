@@ -70,9 +70,8 @@ def run(
             tables, progress.track(segmentation.tables(segmented), "thresholds", total)
         )
         if lines.lengths().sum() > 0:
-            for rows, wanted in ((ids, lines), (components, skeletons.pieces(lines))):
-                segments = (table for _, table in segmentation.tables(segmented))
-                rows[:] = sweep.followed(rows, wanted, found.nodes, segments, settings.tolerance)
+            segments = (table for _, table in segmentation.tables(segmented))
+            ids = sweep.followed(ids, lines, found.nodes, segments, settings.tolerance)
         z, y, x = (cut.start for cut in region)
         frame = store.Frame(
             (z, y, x), volume.voxel_size(labels), volume.offset(labels), float(border)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from fgnet import programs, skeletons, volume
+from fgnet import ledger, programs, skeletons, volume
 from fgnet.blocks import tiles
 from fgnet.progress import track
 from fgnet.settings.base import Box
@@ -65,6 +65,7 @@ def run(labels: Path, output: Path, settings: str, box: str = "{}", workers: int
         grid = np.lib.format.open_memmap(path, "w+", data.dtype, shape, fortran_order=True).T
         voxels = sample(data, file.get(volume.MASK), region, index, grid)
         grid.flush()
+        ledger.voxels(voxels.total())
         programs.call([program, *forge(wanted, step, workers)], path.parent)
         first = np.array(volume.offset(data)) + [along[0] for along in places]
         lines = []

@@ -20,7 +20,8 @@ def rand(table: Pairs) -> tuple[float, float, float]:
         float(np.dot(sizes, sizes) - table.total)
         for sizes in (table.voxels, table.segment, table.neuron)
     )
-    error = 1.0 - 2.0 * together / (segment + neuron) if segment + neuron > 0 else 0.0
+    # max: sums of squares beyond 2^53 are rounded, and a perfect score must not come out below 0
+    error = max(0.0, 1.0 - 2.0 * together / (segment + neuron)) if segment + neuron > 0 else 0.0
     return (
         together / segment if segment > 0 else 1.0,
         together / neuron if neuron > 0 else 1.0,

@@ -131,6 +131,8 @@ svg.chart * { stroke-linejoin: round; stroke-linecap: butt; }
   @page { margin: 14mm; }
   body { max-width: none; padding: 0; font-size: 10pt; }
   body > nav, .tip, .stack > label { display: none !important; }
+  .stack.moving > section.shown > h3 { display: block; }
+  details::details-content { content-visibility: visible; }
   figure, .card, tr, .views { break-inside: avoid; }
   h1, h2, h3, figcaption, summary { break-after: avoid; }
   .wide { overflow: visible; }

@@ -51,9 +51,9 @@ RUNS = (
     "stands in the file of scores."
 )
 ORACLE = (
-    "No threshold was chosen on a test volume. An oracle would have taken the one with the lowest "
-    "{score} on that very volume, against {truth}; its scores are no result, and what was lost is "
-    "what the choice cost."
+    "An oracle would have taken the one with the lowest "
+    "{score} on that very volume, against {truth}; its scores are no result, as nobody knows the "
+    "threshold beforehand, and what was lost is what the choice cost."
 )
 
 

@@ -48,7 +48,7 @@ class Volume(Section):
     skeletons: AnySkeletons | None = Field(
         None,
         description="Where centre lines of neurons lie: a path or an address, or these with more "
-        "keys. The run length is measured along them, also where there are no labels; without "
+        "keys. The run length is measured along them where there are labels, too; without "
         "them, along lines derived from the labels if `evaluate.skeletons` asks for it.",
     )
     phantom: Phantom | None = Field(None, description="Generate the volume instead.")

@@ -101,7 +101,7 @@ def train_parameters(wildcards):
             "history": f"results/train/{wildcards.model}/history.csv",
             "augmentations": f"results/train/{wildcards.model}/augmentations.h5",
             "examples": f"results/train/{wildcards.model}/examples.h5",
-            "settings": json.loads(model_settings(wildcards)),
+            "settings": without_credentials(json.loads(model_settings(wildcards))),
         },
         sort_keys=True,
     )
@@ -162,8 +162,11 @@ def evaluate_parameters(wildcards):
 def provenance_parameters(wildcards):
     return json.dumps(
         {
-            # exports carry a record of their own, and an edit of them changes no page
-            "config": CONFIG.model_dump(mode="json", exclude={"export"}),
+            # exports carry a record of their own, and an edit of them changes no page; the page's
+            # notebook is kept with the results
+            "config": without_credentials(
+                CONFIG.model_dump(mode="json", exclude={"export"})
+            ),
             "benchmarks": "results/benchmarks",
             "ledger": "results/ledger",
             "files": made_files(),

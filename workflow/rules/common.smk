@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from fgnet.errors import InputError
 from fgnet.fingerprint import fingerprint
+from fgnet.report.private import without_credentials
 from fgnet.revision import revision
 from fgnet.settings.config import load
 from fgnet.settings.datasets import facts_of
