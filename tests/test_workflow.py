@@ -228,14 +228,15 @@ def test_run_lengths_along_lines_of_the_labels(
     assert planned(text) == {"evaluate_skeletons", "evaluate"}
     found = json.loads((folder / output).read_text())
     assert found["skeletons"]["neurons"] > 3 and found["skeletons"]["record"]["from"] == "labels"
-    normalised = [row["run_length"]["normalised"] for row in found["against_ids"]["sweep"]]
-    assert 0 < max(normalised) < 1
-    status, text = snakemake(
-        folder,
-        changed(evaluate={"skeletons": {"const": 100}, "tolerance": 50}),
-        output,
-        "--dry-run",
-    )
+    for row in (row["run_length"] for row in found["against_ids"]["sweep"]):
+        assert row["with_mergers"] >= row["expected"]
+        assert sum(row[key] for key in ("correct", "merged", "split", "omitted")) == pytest.approx(
+            1
+        )
+    # so little is learnt that all is merged
+    assert row["with_mergers"] > 0 and row["mergers"] > 0
+    wanted = {"skeletons": {"const": 100}, "tolerance": 50}
+    status, text = snakemake(folder, changed(evaluate=wanted), output, "--dry-run")
     assert status == 0 and planned(text) == {"evaluate"}, text
 
 
