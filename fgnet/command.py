@@ -52,7 +52,7 @@ def main(
     )
     values = vars(arguments.parse_args(argv))
     stage = arguments.prog.removeprefix(PROGRAM)
-    status, full = 0, False
+    status, full = 0, None
     with ledger.kept(values.pop("ledger"), stage, values.pop("named", None), values) as job:
         try:
             run(**values)
@@ -63,9 +63,10 @@ def main(
             if error.errno not in REFUSED:
                 raise
             print(f"error: {refused(error)}", file=sys.stderr, flush=True)
-            status, full = 2, error.errno in FULL
+            # kept, as what it refers to holds the file that must not be closed
+            status, full = 2, error if error.errno in FULL else None
         job.status = status
-    if full:
+    if full is not None:
         # HDF5 crashes when it closes a file that it could not write; all else is closed
         os._exit(status)
     return status
