@@ -70,8 +70,9 @@ def measure(
     """Measure what fragments and ground truth share, and which edges are cut.
 
     Components are found block by block and joined across the blocks' faces, and an edge between
-    blocks counts for the later one, so memory is bounded by a block and by the faces of one layer
-    of blocks. What lies outside ``region`` decides nothing.
+    blocks counts for the later one, so memory is that of a block, of the faces of one layer of
+    blocks, and of the tables: some 100 bytes for each pair of a fragment and a neuron that share
+    voxels of a block. What lies outside ``region`` decides nothing.
 
     Args:
         fragments: (z, y, x) unsigned integers.

@@ -17,8 +17,7 @@ Choices where the source leaves them open:
 - Neurons without an edge have no path and do not count.
 
 Nothing here reads voxels: the input is the fragment at each node, and for each threshold the
-segment of each fragment. Sums are kept for each neuron, so that neurons can be weighted or drawn
-again; what is a merger is decided with all neurons, whatever their weight.
+segment of each fragment. Sums are kept for each neuron.
 """
 
 from collections.abc import Iterable, Sequence
@@ -64,29 +63,21 @@ class Runs:
     omitted: Sums
     mergers: int
 
-    def erl(self, weights: Sums | None = None) -> float:
-        """The expected run length in nm.
+    def erl(self) -> float:
+        """The expected run length in nm."""
+        return float(self.squares.sum() / self.path.sum())
 
-        Args:
-            weights: (neurons,) how often each neuron counts; None: once.
-        """
-        return _over(self.squares, self.path, weights)
-
-    def erl_with_mergers(self, weights: Sums | None = None) -> float:
+    def erl_with_mergers(self) -> float:
         """The expected run length in nm if mergers were no error."""
-        return _over(self.with_mergers, self.path, weights)
+        return float(self.with_mergers.sum() / self.path.sum())
 
-    def perfect(self, weights: Sums | None = None) -> float:
-        """The expected run length in nm of a segmentation without error."""
-        return _over(self.path**2, self.path, weights)
+    def normalised(self) -> float:
+        """The expected run length as a fraction of that of a perfect segmentation, 0 to 1."""
+        return float(self.squares.sum() / (self.path**2).sum())
 
-    def normalised(self, weights: Sums | None = None) -> float:
-        """The expected run length as a fraction of the perfect one, 0 to 1."""
-        return _over(self.squares, self.path**2, weights)
-
-    def shares(self, weights: Sums | None = None) -> dict[str, float]:
+    def shares(self) -> dict[str, float]:
         """The fractions of the path that are correct, merged, split and omitted; they sum to 1."""
-        return {name: _over(getattr(self, name), self.path, weights) for name in SHARES}
+        return {name: float(getattr(self, name).sum() / self.path.sum()) for name in SHARES}
 
 
 def sweep(
@@ -179,11 +170,3 @@ def _summed(keys: Sequence[Numbers], values: Sums) -> tuple[list[Numbers], Sums]
     starts = np.flatnonzero(new)
     sums = np.add.reduceat(values[order], starts) if len(starts) else np.empty(0)
     return [key[starts] for key in ordered], sums
-
-
-def _over(part: Sums, whole: Sums, weights: Sums | None) -> float:
-    """A ratio of weighted sums over the neurons; of drawn neurons without path it is nan."""
-    if weights is None:
-        weights = np.ones(len(whole))
-    below = float(np.dot(weights, whole))
-    return float(np.dot(weights, part)) / below if below > 0 else float("nan")

@@ -134,8 +134,8 @@ def run_lengths(results: Sequence[Result]) -> html.Html:
             for other in results
             if other.entry.volume == result.entry.volume
         ]
-        known = [one.normalised for one in rivals if one is not None]
-        marked = len(known) > 1 and runs.normalised == max(known)
+        known = [round(one.normalised, 4) for one in rivals if one is not None]
+        marked = len(known) > 1 and round(runs.normalised, 4) == max(known)
         shares = (runs.correct, runs.merged, runs.split, runs.omitted)
         rows.append(
             [
