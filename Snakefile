@@ -9,7 +9,7 @@ report: "workflow/report/workflow.rst"
 
 
 # A config file given on the command line replaces the demo's, it is not merged into it.
-if "volumes" not in config and "datasets" not in config:
+if not {"volumes", "datasets", "images"} & set(config):
 
     configfile: workflow.source_path("config/config.yaml")
 
@@ -17,16 +17,14 @@ if "volumes" not in config and "datasets" not in config:
 include: "workflow/rules/common.smk"
 
 
-# profiles/default counts the GPUs of this machine; a cluster counts its own.
-resource_scopes:
-    gpu="local",
-
-
 # Results of another config, such as a model that it trained, are files like any other here.
 wildcard_constraints:
     volume=names(CONFIG.volumes),
+    images=names(CONFIG.images),
     model=names(CONFIG.train.models),
     agglomeration=names(CONFIG.agglomerate.methods),
+    checkpoint=r"sam2(\.1)?_hiera_\w+",
+    place=places(),
     shard=r"\d+",
     shards=r"\d+",
     layer="image|labels|affinities|segmentation",
@@ -39,6 +37,7 @@ include: "workflow/rules/normalize.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/infer.smk"
 include: "workflow/rules/agglomerate.smk"
+include: "workflow/rules/mask.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/export.smk"
@@ -49,4 +48,5 @@ rule all:
     input:
         rules.report.output,
         exports(),
+        masks(),
         rules.report_crate.output,

@@ -32,7 +32,7 @@ from fgnet.infer.weights import bfloat16, channels_last
 from fgnet.model.build import Settings, build
 from fgnet.phantom import phantom
 from fgnet.settings.base import NEAREST
-from fgnet.settings.infer import Infer
+from fgnet.settings.infer import Inference
 from fgnet.settings.network import FGNetNetwork, Sam2, SuperHumanNetwork
 from fgnet.settings.phantom import Phantom
 
@@ -87,7 +87,8 @@ def measure(name: str, settings: Settings, once: bool, given: argparse.Namespace
     device = devices.choose("auto")
     shape = tuple(given.volume)
     plan = Plan.make(shape, tuple((0, size) for size in shape), tuple(given.crop), OVERLAP)
-    chosen = Infer.checked({"precision": given.precision, "batch": given.batch})
+    chosen = Inference.checked({"precision": given.precision})
+    size = None if given.batch == "auto" else given.batch
     network = build(settings, len(NEAREST))
     Predictor(network, NEAREST, ["refined"], plan, chosen, device)  # readies the weights
     with tempfile.TemporaryDirectory() as folder:
@@ -122,7 +123,7 @@ def measure(name: str, settings: Settings, once: bool, given: argparse.Namespace
                 if not once:
                     another.window = None
                 start, began = clock(), time.perf_counter()
-                run(plan, read, another, write, chosen)
+                run(plan, read, another, write, size)
                 took, elapsed = clock() - start, time.perf_counter() - began
                 if took < seconds:
                     seconds, predictor, outside = took, another, 1 - another.seconds / elapsed

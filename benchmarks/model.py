@@ -6,7 +6,9 @@ really has.
 """
 
 import argparse
+import copy
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import matplotlib
@@ -15,7 +17,14 @@ from torch import Tensor, nn
 
 from fgnet.model.build import Settings, build
 from fgnet.model.counts import parts
-from fgnet.settings.network import FGNetNetwork, MalaNetwork, Sam2, SuperHumanNetwork
+from fgnet.settings.encoders import Sam1, Sam2
+from fgnet.settings.network import (
+    FGNetNetwork,
+    MalaNetwork,
+    MasgNetwork,
+    PolypNetwork,
+    SuperHumanNetwork,
+)
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -30,13 +39,21 @@ SETTINGS = {
     "FGNet without SAM2": FGNetNetwork(sam2=None),
     "SuperHuman": SuperHumanNetwork(),
     "MALA": MalaNetwork(),
+    "polyp, SAM 2.0 large": PolypNetwork(),
+    "MASG-SAM, SAM ViT-B at 1024": MasgNetwork(sam1=Sam1(sections=None)),
 }
 COLOURS = {"sam2": "#dbe7f3", "fine": "#e2f0e6", "out": "#f8e6d8", "guide": "#f3e4ef"}
 
 
+@cache
+def blank(settings: Settings) -> nn.Module:
+    """A network without memory, of which :func:`shape_only` gives copies."""
+    return build(settings, 3).to("meta")
+
+
 def shape_only(settings: Settings) -> nn.Module:
     """A network without memory, which computes shapes and counts, and nothing else."""
-    return build(settings, 3).to("meta")
+    return copy.deepcopy(blank(settings))
 
 
 def counted() -> str:

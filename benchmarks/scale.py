@@ -40,14 +40,14 @@ CHOSEN = scores.Choice(threshold=0.5, reason="", chosen_by="fixed", criterion="v
 STEP = """
 import json, resource, sys
 from pathlib import Path
-from fgnet.agglomerate import stage
+from fgnet.agglomerate import __main__ as steps
 from fgnet.export.__main__ import run_layer
 name, paths, values = sys.argv[1], map(Path, json.loads(sys.argv[2])), json.loads(sys.argv[3])
 if name == "export":
     segmentation, threshold, output = paths
     run_layer("segmentation", segmentation, "{}", threshold, "{}", output)
 else:
-    getattr(stage, name)(*paths, *values)
+    getattr(steps, name)(*paths, *values)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

@@ -3,8 +3,9 @@
     python docs/screenshots.py                        # docs/images/, from the demo's results/report
     python docs/screenshots.py --pages train/fgnet.html --output SCRATCH --whole
 
-Needs Chromium or Chrome and nothing of fgnet. It is steered through a pipe (the devtools protocol
-with --remote-debugging-pipe), as a window on the command line cannot be as narrow as a phone.
+Fails where a page is wider than its window. Needs Chromium or Chrome and nothing of fgnet. It is
+steered through a pipe (the devtools protocol with --remote-debugging-pipe), as a window on the
+command line cannot be as narrow as a phone.
 """
 
 import argparse
@@ -28,6 +29,14 @@ ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 WIDTHS = {"phone": 390, "desktop": 1280}
 HEIGHTS = {"phone": 844, "desktop": 900}
+# a browser reads commands from file 3 and answers to file 4
+LAUNCHER = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
+for number, end in enumerate(ends, 3):
+    os.dup2(end, number)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 TALLEST = 12_000  # pixels of a whole page
 # what docs show: page, device, scheme, and where to scroll to (a selector)
 SHOWN = {
@@ -49,6 +58,7 @@ class Browser:
         self.numbers = itertools.count(1)
         self.session: str | None = None
         self.rest = b""
+        self.wide: list[str] = []
 
     def call(self, method: str, **values: Any) -> dict[str, Any]:
         """One command; waits for its answer."""
@@ -92,7 +102,7 @@ class Browser:
         self.wait("Page.loadEventFired")
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
         if size["width"] > width:
-            print(f"{page}: {size['width']} wide on a {device} of {width}", file=sys.stderr)
+            self.wide.append(f"{page}: {size['width']} wide on a {device} of {width}")
         top = 0.0
         if at is None:
             height = min(int(size["height"]), TALLEST)
@@ -114,8 +124,7 @@ def browser() -> Iterator[Browser]:
     theirs_in, ours_out = os.pipe()
     ours_in, theirs_out = os.pipe()
     with tempfile.TemporaryDirectory(prefix="fgnet-") as profile:
-        # it reads commands from 3 and answers to 4
-        command = ["sh", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "sh", program,
+        command = [sys.executable, "-c", LAUNCHER, str(theirs_in), str(theirs_out), program,
                    "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
                    "--remote-debugging-pipe", f"--user-data-dir={profile}"]  # fmt: skip
         process = subprocess.Popen(
@@ -161,16 +170,17 @@ def main() -> None:
             for name, (page, device, scheme, at) in SHOWN.items():
                 picture = found.shot(given.report / page, device, scheme, at, "screen")
                 save(picture, given.output / f"report-{name}.png", 256)
-            return
         looks = [(device, scheme, "screen") for device in WIDTHS for scheme in ("light", "dark")]
         if given.print:
             looks.append(("desktop", "dark", "print"))
-        for page, (device, scheme, media) in itertools.product(given.pages, looks):
+        for page, (device, scheme, media) in itertools.product(given.pages or (), looks):
             at = None if given.whole else "body"
             picture = found.shot(given.report / page, device, scheme, at, media)
             name = page.removesuffix(".html").replace("/", "-")
             word = scheme if media == "screen" else media
             save(picture, given.output / f"{name}-{device}-{word}.png")
+        if found.wide:
+            sys.exit("\n".join(found.wide))
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
 """A trained model as one file: weights, and all that is needed to use them rightly."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import TypeAdapter
 from torch import Tensor, nn
 
+from fgnet import tensors
 from fgnet.errors import InputError
 from fgnet.model.build import build
 from fgnet.settings.base import Offset
 from fgnet.settings.network import Network
-from fgnet.volume import whole_or_nothing
+from fgnet.whole import whole_or_nothing
 
 FORMAT = "fgnet checkpoint 1"
 NETWORK: TypeAdapter[Any] = TypeAdapter(Network)
@@ -24,13 +24,15 @@ class Checkpoint:
 
     Attributes:
         network: settings of the network, as plain values.
-        offsets: edge of every affinity channel.
+        offsets: edge of every affinity channel; none of a model of masks.
         crop: the training crop (z, y, x) in voxels.
         voxel_size: of the training volumes, nm along z, y, x.
         normalize: settings by which the training volumes were normalised, as plain values.
         training: all settings of the training, as plain values.
         step: optimizer steps taken.
         weights: the network's state.
+        inputs: channels of its crops: 1 grey, 3 colour.
+        classes: of every channel of a model of masks.
     """
 
     network: dict[str, Any]
@@ -41,10 +43,13 @@ class Checkpoint:
     training: dict[str, Any]
     step: int
     weights: dict[str, Tensor]
+    inputs: int = 1
+    classes: list[str] = field(default_factory=list)
 
     def model(self) -> nn.Module:
         """The network with its weights, ready for inference on the CPU."""
-        network = build(NETWORK.validate_python(self.network), len(self.offsets))
+        outputs = len(self.offsets) + len(self.classes)
+        network = build(NETWORK.validate_python(self.network), outputs, self.inputs)
         network.load_state_dict(self.weights)
         return network.eval()
 
@@ -52,7 +57,7 @@ class Checkpoint:
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint whole or not at all."""
     with whole_or_nothing(path) as partial:
-        torch.save({"format": FORMAT, **asdict(checkpoint)}, partial)
+        tensors.save({"format": FORMAT, **asdict(checkpoint)}, partial)
 
 
 def load(path: Path) -> Checkpoint:
@@ -60,15 +65,19 @@ def load(path: Path) -> Checkpoint:
     if not path.is_file():
         raise InputError(f"checkpoint: there is no file {str(path)!r}; check the path")
     try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
+        values = tensors.load(path)
+    except ValueError as error:
         raise InputError(
-            f"checkpoint: {str(path)!r} cannot be read, it may be truncated ({error}); "
-            "copy or train it again"
+            f"checkpoint: {str(path)!r} cannot be read ({error}); copy or train it again"
         ) from error
     if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
         raise InputError(
             f"checkpoint: {str(path)!r} was not written by fgnet; name a checkpoint.pt of a "
             "results/train folder"
         )
-    return Checkpoint(**values)
+    try:
+        return Checkpoint(**values)
+    except TypeError as error:
+        raise InputError(
+            f"checkpoint: {str(path)!r} has not what a checkpoint has ({error}); train it again"
+        ) from error

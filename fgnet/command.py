@@ -2,25 +2,28 @@
 
 import argparse
 import errno
+import inspect
 import logging
 import os
 import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from fgnet import ledger
 from fgnet.errors import InputError
 
 PROGRAM = "python -m fgnet."
-FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REFUSED = {
     errno.EACCES: "give yourself the rights, or name another path",
     errno.EPERM: "give yourself the rights, or name another path",
     errno.EROFS: "name a path that can be written to",
     errno.ENOSPC: "free some space there, or run in a folder on a larger disk",
     errno.EDQUOT: "free some space there, or run in a folder on a larger disk",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f), or run on another file system",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
 
@@ -51,6 +54,8 @@ def main(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
     )
     values = vars(arguments.parse_args(argv))
+    sys.excepthook = told
+    sys.unraisablehook = lambda last: told(last.exc_type, last.exc_value, last.exc_traceback)
     stage = arguments.prog.removeprefix(PROGRAM)
     status, full = 0, None
     with ledger.kept(values.pop("ledger"), stage, values.pop("named", None), values) as job:
@@ -59,12 +64,13 @@ def main(
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             status = 2
-        except OSError as error:
-            if error.errno not in REFUSED:
+        except (OSError, RuntimeError) as error:
+            number = cause(error)
+            if number is None:
                 raise
             print(f"error: {refused(error)}", file=sys.stderr, flush=True)
             # kept, as what it refers to holds the file that must not be closed
-            status, full = 2, error if error.errno in FULL else None
+            status, full = 2, error if number in FULL else None
         job.status = status
     if full is not None:
         # HDF5 crashes when it closes a file that it could not write; all else is closed
@@ -72,13 +78,32 @@ def main(
     return status
 
 
-def refused(error: OSError) -> str:
+def cause(error: BaseException | None) -> int | None:
+    """The number of what the machine refused, also where HDF5 says it in words; None if none."""
+    if isinstance(error, OSError) and error.errno is not None:
+        number: int | None = error.errno
+    else:
+        found = re.search(r"errno = (\d+)", str(error))
+        number = int(found[1]) if found else None
+    return number if number in REFUSED else None
+
+
+def told(
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+) -> None:
+    """Print an exception, but for what HDF5 repeats of a refusal as its objects go."""
+    if cause(error) is None:
+        sys.__excepthook__(kind, error or kind(), trace)
+
+
+def refused(error: BaseException) -> str:
     """What the machine refused and what to do, in a sentence."""
-    assert error.errno is not None
+    number = cause(error)
+    assert number is not None
     found = re.search(r"(?:file)?name = '([^']*)'", str(error))
-    where = error.filename or (found[1] if found else None)
-    what = f"{os.strerror(error.errno)}: {str(where)!r}" if where else os.strerror(error.errno)
-    return f"{what}; {REFUSED[error.errno]}"
+    where = getattr(error, "filename", None) or (found[1] if found else None)
+    what = f"{os.strerror(number)}: {str(where)!r}" if where else os.strerror(number)
+    return f"{what}; {REFUSED[number]}"
 
 
 def need(path: Path, role: str) -> Path:
@@ -91,11 +116,22 @@ def need(path: Path, role: str) -> Path:
 def steps(
     arguments: argparse.ArgumentParser, **functions: Callable[..., Any]
 ) -> dict[str, argparse.ArgumentParser]:
-    """A parser for each step of a stage, which calls its function; see :func:`run_step`."""
-    made = arguments.add_subparsers(required=True, dest="named", metavar=" | ".join(functions))
+    """A parser for each step of a stage, which calls its function; see :func:`run_step`.
+
+    What a function's docstring says before its arguments is the step's help.
+    """
+    made = arguments.add_subparsers(
+        required=True, dest="named", metavar=" | ".join(functions), title="steps",
+        description=f"Each explains itself: {arguments.prog} STEP --help",
+    )  # fmt: skip
     parsers = {}
     for name, function in functions.items():
-        parsers[name] = made.add_parser(name, help=(function.__doc__ or "").split("\n")[0])
+        text = re.split(r"\n(?:Args|Raises):", inspect.getdoc(function) or "")[0].strip()
+        parsers[name] = made.add_parser(
+            name, help=text.split("\n")[0], description=text,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog=f"An example of every step: {arguments.prog} --help",
+        )  # fmt: skip
         parsers[name].set_defaults(step=function)
     return parsers
 

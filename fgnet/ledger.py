@@ -10,31 +10,21 @@ import json
 import logging
 import os
 import platform
-import resource
-import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from fgnet import __version__
+from fgnet import __version__, counters
 from fgnet.whole import whole_or_nothing
 
 LOG = logging.getLogger(__name__)
 FOLDER = "ledger"
+STORAGE = (".snakemake", "storage")  # where Snakemake has copies of what a storage keeps
 ENVIRONMENTS = "environments"
-UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-# as fields of an entry, and as the system calls them
-COUNTED = {
-    "read_bytes": "rchar",
-    "write_bytes": "wchar",
-    "disk_read_bytes": "read_bytes",
-    "disk_write_bytes": "write_bytes",
-}
 Record = dict[str, Any]
 
 
@@ -45,6 +35,7 @@ class Tally:
     status: int | None = None
     voxels: int | None = None
     gpu_bytes: int = 0
+    read: list[Path] = field(default_factory=list)
 
 
 _running = Tally()
@@ -58,6 +49,11 @@ def voxels(count: int) -> None:
 def gpu_bytes(peak: int) -> None:
     """Note a peak of GPU memory before torch is told to forget it."""
     _running.gpu_bytes = max(_running.gpu_bytes, peak)
+
+
+def read(paths: Iterable[Path]) -> None:
+    """Note files and folders that this job reads and that its command line does not name."""
+    _running.read += paths
 
 
 @contextmanager
@@ -85,12 +81,14 @@ def kept(
     entry: Record = {
         "stage": stage,
         "step": step,
-        "arguments": {k: v for k, v in values.items() if _short(v)},
+        "arguments": {
+            k: _text(v) if isinstance(v, str) else v for k, v in values.items() if _short(v)
+        },
         "attempt": attempt(path),
         "started": now(),
         "ended": None,
         "status": None,
-        "threads": int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
+        "threads": threads(),
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
         "host": platform.node(),
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
@@ -99,7 +97,7 @@ def kept(
         "environment": environment(home(path)),
     }
     write(path, entry)
-    before = used()
+    before = counters.used()
     try:
         yield tally
     except BaseException as error:
@@ -107,21 +105,27 @@ def kept(
         raise
     finally:
         after = states(values)
-        child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * UNIT
-        taken = {key: _less(value, before[key]) for key, value in used().items()}
+        child = counters.peak_of_a_child()
+        same = [one for one, state in after.items() if state and state == files[one]]
+        said = states({"read": tally.read})
+        same += [one for one, state in said.items() if state and one not in after]
+        new = [one for one, state in after.items() if state and state != files[one]]
+        # in such a copy results lie as they would in the working directory
+        base = home(path).parent.parent if in_storage(path) else None
+        taken = {key: _less(value, before[key]) for key, value in counters.used().items()}
         rate = tally.voxels / taken["seconds"] if tally.voxels and taken["seconds"] else None
         entry |= {
             "ended": now(),
             "status": tally.status,
             **taken,
-            "peak_bytes": peak(),
+            "peak_bytes": counters.peak(),
             # the shell that became this process may have had children, too
             "peak_bytes_of_a_child": child if taken["cpu_seconds_of_children"] else 0,
-            "gpu": gpu(tally.gpu_bytes),
+            "gpu": counters.gpu(tally.gpu_bytes),
             "voxels": tally.voxels,
             "voxels_per_second": rate,
-            "read": [_shown(p) for p, state in after.items() if state and state == files[p]],
-            "wrote": [_shown(p) for p, state in after.items() if state and state != files[p]],
+            "read": list(dict.fromkeys(_shown(one, base) for one in same)),
+            "wrote": [_shown(one, base) for one in new],
         }
         write(path, entry)
 
@@ -131,52 +135,10 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def used() -> dict[str, float | None]:
-    """Counters of this process and of the children that it has waited for.
-
-    Seconds on the wall and of processor time; bytes asked of the system (``read_bytes``) and, of
-    those, bytes that came from a disk (``disk_read_bytes``); None where the system does not count.
-    """
-    own, children = (
-        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    found: dict[str, float | None] = {
-        "seconds": time.monotonic(),
-        "cpu_seconds": own.ru_utime + own.ru_stime,
-        "cpu_seconds_of_children": children.ru_utime + children.ru_stime,
-    }
-    counted = _lines(Path("/proc/self/io"))
-    for name, key in COUNTED.items():
-        found[name] = int(counted[key]) if key in counted else None
-    return found
-
-
-def peak() -> int:
-    """Bytes of memory that this process had resident at most."""
-    # ru_maxrss also remembers what the process was before it became this program
-    high = _lines(Path("/proc/self/status")).get("VmHWM")
-    if high is not None:
-        return int(high.split()[0]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT
-
-
-def gpu(before: int = 0) -> Record | None:
-    """Name of the GPU that was used, and bytes that torch had there at most; None where none was.
-
-    Args:
-        before: a peak that torch was told to forget.
-    """
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_initialized():
-        return None
-    try:
-        peaks = [torch.cuda.max_memory_allocated(n) for n in range(torch.cuda.device_count())]
-        most = max(range(len(peaks)), key=peaks.__getitem__)
-        name = torch.cuda.get_device_name(most)
-    except RuntimeError as error:  # a GPU that failed answers nothing any more
-        LOG.warning("ledger: the GPU tells nothing of its memory (%s)", error)
-        return None
-    return {"name": name, "peak_bytes": max(before, peaks[most])}
+def threads() -> int:
+    """Threads that the job may use; OMP_NUM_THREADS has one number for each level of nesting."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else os.cpu_count() or 1
 
 
 def states(values: Mapping[str, Any]) -> dict[Path, tuple[int, ...] | None]:
@@ -210,6 +172,12 @@ def home(path: Path) -> Path:
     """The folder ``ledger`` that an entry lies in, or the entry's own."""
     parts = path.parent.parts
     return Path(*parts[: parts.index(FOLDER) + 1]) if FOLDER in parts else path.parent
+
+
+def in_storage(path: Path) -> bool:
+    """Whether a path is that of Snakemake's copy of what a storage keeps."""
+    parts = path.parts
+    return any(parts[n : n + len(STORAGE)] == STORAGE for n in range(len(parts)))
 
 
 def environment(folder: Path) -> str:
@@ -251,15 +219,6 @@ def _write(path: Path, text: str) -> None:
         LOG.warning("ledger: %s is not written (%s)", path, error)
 
 
-def _lines(path: Path) -> dict[str, str]:
-    """A file of the system with lines of names and values; empty where there is none."""
-    try:
-        lines = path.read_text().splitlines()
-    except OSError:
-        return {}
-    return dict(line.split(":", 1) for line in lines if ":" in line)
-
-
 def _less(after: float | None, before: float | None) -> float | None:
     return None if after is None or before is None else round(after - before, 6)
 
@@ -271,8 +230,19 @@ def _short(value: Any) -> bool:
     )
 
 
-def _shown(path: Path) -> str:
-    """A path as seen from the working directory; of one that lies elsewhere the name alone."""
+def _shown(path: Path, base: Path | None) -> str:
+    """A path as seen from the working directory; of one that lies elsewhere the name alone.
+
+    Args:
+        base: another folder that stands for it.
+    """
     if path.is_absolute() and path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
-    return path.name if path.is_absolute() else path.as_posix()
+    if base is not None and path.is_relative_to(base):
+        path = path.relative_to(base)
+    return _text(path.name if path.is_absolute() else path.as_posix())
+
+
+def _text(text: str) -> str:
+    """The text; bytes in it that are no UTF-8, as file names may have, are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

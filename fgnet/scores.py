@@ -1,9 +1,9 @@
-"""The files of scores, of the chosen threshold and of neurons, as JSON.
+"""The files of scores, of the chosen threshold, of neurons and of run lengths, as JSON.
 
 A file of scores holds the whole threshold sweep of one segmentation, twice: against the ids of
 the ground truth as they are, and against their 6-connected components inside the scored box (a
 box cuts neurons into pieces that no segmentation can join). The file of neurons holds what became
-of each at the chosen threshold.
+of each at the chosen threshold. Run lengths, along skeletons, need no ground truth of voxels.
 """
 
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from fgnet import volume
 from fgnet.errors import InputError
+from fgnet.whole import whole_or_nothing
 
 GroundTruth = Literal["ids", "components"]
 Criterion = Literal["voi", "arand"]
@@ -24,30 +24,12 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class RunLength(Record):
-    """How far one follows a neuron before the segmentation is wrong; docs/scores.md defines it.
-
-    ``expected`` in µm, ``with_mergers`` if mergers were no error; ``normalised`` from 0 to 1, which
-    is perfect. ``correct``, ``merged``, ``split`` and ``omitted`` are shares of the path, and
-    ``mergers`` is how many segments hold two neurons.
-    """
-
-    expected: float
-    normalised: float
-    with_mergers: float
-    correct: float
-    merged: float
-    split: float
-    omitted: float
-    mergers: int
-
-
 class Row(Record):
-    """The scores at one threshold; docs/scores.md defines them. None was not measured.
+    """The scores at one threshold; docs/scores.md defines them.
 
-    VOI in bits, ARAND and CREMI score: 0 is perfect. The others go from 0 to 1, 1 is perfect.
-    ``average_precision`` is the mean of ``average_precision_at`` the ten thresholds of
-    intersection over union, 0.5 to 0.95.
+    ``segments`` is how many hold a scored voxel, background left out. VOI in bits, ARAND and CREMI
+    score: 0 is perfect. The others go from 0 to 1, 1 is perfect. ``average_precision`` is the mean
+    of ``average_precision_at`` the ten thresholds of intersection over union, 0.5 to 0.95.
     """
 
     threshold: float
@@ -56,15 +38,14 @@ class Row(Record):
     voi_merge: float
     voi_sum: float
     arand: float
-    rand_precision: float | None = None
-    rand_recall: float | None = None
-    cremi: float | None = None
-    average_precision: float | None = None
-    average_precision_at: list[float] = []
-    boundary_precision: float | None = None
-    boundary_recall: float | None = None
-    boundary_f1: float | None = None
-    run_length: RunLength | None = None  # against ids alone
+    rand_precision: float
+    rand_recall: float
+    cremi: float
+    average_precision: float
+    average_precision_at: list[float]
+    boundary_precision: float
+    boundary_recall: float
+    boundary_f1: float
 
 
 class Sweep(Record):
@@ -85,7 +66,8 @@ class Sweep(Record):
 class Treatment(Record):
     """Which voxels are scored, in numbers and in words.
 
-    ``border`` is in nm, ``voxel_size`` too, along z, y, x.
+    ``border`` is in nm, ``voxel_size`` too, along z, y, x. ``measures`` says of the scores what
+    definitions leave open.
     """
 
     voxel_size: tuple[float, float, float]
@@ -93,19 +75,7 @@ class Treatment(Record):
     voxels_near_border: int
     border: float
     words: str
-
-
-class Lines(Record):
-    """The skeletons along which run lengths were measured.
-
-    ``micrometres`` is the length of all; ``tolerance`` (nm) from how much path on a segment holds
-    a neuron; ``record`` says where they came from.
-    """
-
-    neurons: int
-    micrometres: float
-    tolerance: float
-    record: dict[str, Any]
+    measures: str
 
 
 class Scores(Record):
@@ -113,8 +83,7 @@ class Scores(Record):
 
     voxels_scored: int
     voxels_ignored: int
-    treatment: Treatment | None = None
-    skeletons: Lines | None = None
+    treatment: Treatment
     against_ids: Sweep
     against_components: Sweep
     made_by: dict[str, Any]
@@ -251,11 +220,60 @@ class Neurons(Record):
         return self.against_ids if truth == "ids" else self.against_components
 
 
-File = TypeVar("File", Scores, Choice, Neurons)
+class RunLength(Record):
+    """How far one follows a neuron before the segmentation is wrong; docs/scores.md defines it.
+
+    ``expected`` in µm, ``with_mergers`` if mergers were no error; ``normalised`` from 0 to 1, which
+    is perfect. ``correct``, ``merged``, ``split`` and ``omitted`` are shares of the path, and
+    ``mergers`` is how many segments hold two neurons.
+    """
+
+    threshold: float
+    expected: float
+    normalised: float
+    with_mergers: float
+    correct: float
+    merged: float
+    split: float
+    omitted: float
+    mergers: int
+
+
+class RunIntervals(Record):
+    """The middle 95 % of resamples of the neurons; ``expected`` in µm."""
+
+    expected: Interval
+    normalised: Interval
+
+
+class RunLengths(Record):
+    """The file of the run lengths of one segmentation along skeletons, at every threshold.
+
+    ``words`` says what they were measured along and how, or why there are none: then ``chosen`` is
+    None and ``sweep`` empty. ``micrometres`` is the length of all lines in the volume, of so many
+    ``neurons``; ``tolerance`` (nm) from how much path on a segment holds a neuron; ``skeletons``
+    says where the lines came from. ``chosen`` holds those at the ``threshold`` that was chosen
+    elsewhere, and ``intervals`` what is about them (None for a single neuron).
+    """
+
+    neurons: int
+    micrometres: float
+    tolerance: float
+    words: str
+    skeletons: dict[str, Any]
+    threshold: float
+    chosen: RunLength | None
+    intervals: RunIntervals | None
+    resamples: int
+    sweep: list[RunLength]
+    made_by: dict[str, Any]
+
+
+File = TypeVar("File", bound=Record)
 
 
 def read(path: Path, kind: type[File]) -> File:
-    """Read a file of scores, of a choice or of neurons. Raises InputError when it is none."""
+    """Read a file of one of the kinds. Raises InputError when it is none."""
     if not path.is_file():
         raise InputError(f"there is no file {str(path)!r}; run the evaluate stage first")
     try:
@@ -269,7 +287,7 @@ def read(path: Path, kind: type[File]) -> File:
         ) from error
 
 
-def write(path: Path, content: Scores | Choice | Neurons) -> None:
+def write(path: Path, content: Record) -> None:
     """Write the file whole or not at all."""
-    with volume.whole_or_nothing(path) as partial:
+    with whole_or_nothing(path) as partial:
         partial.write_text(content.model_dump_json(indent=1) + "\n", encoding="utf-8")

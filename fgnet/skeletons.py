@@ -1,9 +1,10 @@
-"""Skeletons: the centre lines of neurons as nodes and edges, and how a volume's file keeps them.
+"""Skeletons: the centre lines of neurons as nodes and edges, and how a file keeps them.
 
 Nodes are places in nm along z, y, x in the world of their volume, in which voxel i of a dataset
-covers ``offset + i * resolution`` to ``offset + (i + 1) * resolution``. The group ``skeletons`` of
-a file holds ``nodes`` (n, 3) float64, ``edges`` (m, 2) int64, ``neurons`` (n,) uint64 (the neuron
-of each node) and ``record``, JSON of where they came from; both nodes of an edge are of one neuron.
+covers ``offset + i * resolution`` to ``offset + (i + 1) * resolution``. Their file has the group
+``skeletons`` with ``nodes`` (n, 3) float64, ``edges`` (m, 2) int64, ``neurons`` (n,) uint64 (the
+neuron of each node) and ``record``, JSON of where they came from; both nodes of an edge are of one
+neuron.
 """
 
 import json
@@ -54,12 +55,16 @@ class Skeletons:
 def gathered(
     lines: Iterable[tuple[int, npt.ArrayLike, npt.ArrayLike]], record: dict[str, Any]
 ) -> Skeletons:
-    """Skeletons from single lines: the neuron, its nodes (n, 3) in nm, and edges between them."""
+    """Skeletons from single lines: the neuron, its nodes (n, 3) in nm, and edges between them.
+
+    An edge that is given twice, in either direction, is one.
+    """
     nodes, edges, neurons, before = [np.empty((0, 3))], [np.empty((0, 2), np.int64)], [], 0
     for neuron, places, pairs in lines:
         own = np.asarray(places, np.float64).reshape(-1, 3)
         nodes.append(own)
-        edges.append(np.asarray(pairs, np.int64).reshape(-1, 2) + before)
+        ends = np.sort(np.asarray(pairs, np.int64).reshape(-1, 2), axis=1)
+        edges.append(np.unique(ends, axis=0) + before)
         neurons.append(np.full(len(own), neuron, np.uint64))
         before += len(own)
     ids = np.concatenate([np.empty(0, np.uint64), *neurons])
@@ -78,9 +83,7 @@ def write(file: h5py.File, skeletons: Skeletons) -> None:
 def read(file: h5py.File) -> Skeletons:
     """The skeletons of a file. Raises InputError when it has none."""
     if GROUP not in file:
-        raise InputError(
-            f"{file.filename}: there are no {GROUP}; give the volume `skeletons` and download it"
-        )
+        raise InputError(f"{file.filename}: there are no {GROUP}; make them anew")
     group = file[GROUP]
     return Skeletons(
         np.asarray(group["nodes"][()], np.float64).reshape(-1, 3),

@@ -22,8 +22,7 @@ from fgnet.checksum import sha256
 from fgnet.errors import Damaged, InputError
 
 # for its users these are a volume's, too; they stand apart for what must do without HDF5
-from fgnet.whole import whole_folder_or_nothing as whole_folder_or_nothing
-from fgnet.whole import whole_or_nothing as whole_or_nothing
+from fgnet.whole import whole_or_nothing
 
 RAW = "volumes/raw"
 LABELS = "volumes/labels/neuron_ids"
@@ -32,6 +31,7 @@ AFFINITIES = "volumes/predictions/affinities"
 COARSE_AFFINITIES = "volumes/predictions/coarse_affinities"
 FRAGMENTS = "volumes/labels/fragments"
 
+LOOK = ("low", "high", "per", "clahe", "stretch")  # settings of normalize, see look
 CHUNK = (16, 64, 64)
 # packages that decide what comes out: as imported, and as installed
 LIBRARIES = {
@@ -88,7 +88,7 @@ def look(file: h5py.File) -> dict[str, Any]:
     to meet a reference brought the volume to this look.
     """
     settings = made_by(file)["settings"]
-    return {key: settings[key] for key in ("low", "high", "per", "clahe") if key in settings}
+    return {key: settings[key] for key in LOOK if key in settings}
 
 
 @contextmanager

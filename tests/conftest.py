@@ -3,12 +3,14 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from chain import TINY, snakemake
 from server import Server
 
-from fgnet import volume
+from fgnet import scores, volume
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,6 +36,19 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     one.close()
 
 
+def scores_row(threshold: float, voi: float, arand: float, **more: Any) -> scores.Row:
+    """The scores of one threshold; what is not given is 0."""
+    rest: dict[str, Any] = dict.fromkeys(scores.Row.model_fields, 0)
+    rest |= {"average_precision_at": [0] * 10, "voi_split": voi, "voi_sum": voi, "arand": arand}
+    return scores.Row.model_validate({**rest, "threshold": threshold, **more})
+
+
+TREATMENT = scores.Treatment(
+    voxel_size=(50, 4, 8), voxels_unlabelled=1234, voxels_near_border=56, border=25,
+    words="Some voxels count.", measures="Pairs are pairs.",
+)  # fmt: skip
+
+
 def normalized(path: Path, shape: tuple[int, int, int], seed: int = 0) -> Path:
     """A small normalised volume: boxes of labels, raw that shows them."""
     random = np.random.default_rng(seed)
@@ -44,3 +59,12 @@ def normalized(path: Path, shape: tuple[int, int, int], seed: int = 0) -> Path:
         for name, values in ((volume.RAW, raw.astype(np.uint8)), (volume.LABELS, labels)):
             volume.add(file, name, shape, values.dtype, (30, 8, 8))[:] = values
     return path
+
+
+@pytest.fixture(scope="session")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the tiny config, in a folder with an awkward name."""
+    folder = tmp_path_factory.mktemp("run") / 'it\'s a "folder"; with ä name'
+    status, text = snakemake(folder, TINY)
+    assert status == 0, text
+    return folder

@@ -16,6 +16,8 @@ class Server:
         statuses: of each path, what the next answers say instead of giving the file.
         stalls: of each path, how many of the next answers stop in the middle and never go on.
         lies: of each path, what is added to the length that is told.
+        redirects: of each path, where its answer sends who asks.
+        authorization: of each path, what the request's header of that name must be.
         ranges: whether ranges are answered with ranges.
         tags: whether the server says by which ETag a file is known.
     """
@@ -26,6 +28,8 @@ class Server:
         self.statuses: dict[str, list[int]] = {}
         self.stalls: dict[str, int] = {}
         self.lies: dict[str, int] = {}
+        self.redirects: dict[str, str] = {}
+        self.authorization: dict[str, str] = {}
         self.ranges = self.tags = True
         self.requests: list[tuple[str, str | None]] = []
         self.sent = 0
@@ -61,6 +65,14 @@ class Server:
         wanted = handler.headers.get("Range")
         self.requests.append((name, wanted))
         status = self.statuses.get(name, []).pop(0) if self.statuses.get(name) else 200
+        if self.authorization.get(name) not in (None, handler.headers.get("Authorization")):
+            status = 401
+        if name in self.redirects:
+            handler.send_response(302)
+            handler.send_header("Location", self.redirects[name])
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+            return
         if status != 200 or name not in self.files:
             handler.send_error(status if status != 200 else 404)
             return

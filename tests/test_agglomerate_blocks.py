@@ -16,7 +16,17 @@ from scipy import ndimage
 
 from fgnet import affinities, joined, metrics, segmentation, volume
 from fgnet.affinities import NEAREST
-from fgnet.agglomerate import blockwise, flood, hierarchy, regions, seeds, stage
+from fgnet.agglomerate import (
+    collect,
+    fill,
+    flood,
+    hierarchy,
+    index,
+    regions,
+    seeds,
+    stage,
+)
+from fgnet.agglomerate.job import Job
 from fgnet.agglomerate.regions import Graph
 from fgnet.errors import InputError
 from fgnet.settings.agglomerate import Blocks, Method
@@ -50,14 +60,14 @@ def scattered(folder: Path, source: Path, settings: dict[str, Any], jobs: int) -
     names = [f"{job}-of-{jobs}.h5" for job in range(jobs)]
     fragment, graph = method.fragment_step().canonical(), method.graph_step().canonical()
     for job, name in enumerate(names):
-        stage.run_fragments(source, folder / "fragments" / name, fragment, job, jobs)
-    index = folder / "fragments.h5"
-    stage.run_index(folder / "fragments" / names[0], index)
+        fill.run(source, folder / "fragments" / name, fragment, job, jobs)
+    indexed = folder / "fragments.h5"
+    index.run(folder / "fragments" / names[0], indexed)
     for job, name in enumerate(names):
-        stage.run_graph(source, index, folder / "graph" / name, graph, job, jobs)
+        collect.run(source, indexed, folder / "graph" / name, graph, job, jobs)
     output = folder / "out.h5"
     first = (folder / "fragments" / names[0], folder / "graph" / names[0])
-    stage.run_merge(*first, index, output, json.dumps(settings))
+    stage.run_merge(*first, indexed, output, json.dumps(settings))
     return output
 
 
@@ -249,8 +259,8 @@ def test_the_graph_is_the_same_for_any_blocks(size: tuple[int, int, int], tmp_pa
             step = Method.checked({
                 "merge": {"method": "mutex_graph"}, "blocks": {"size": blocks}
             }).graph_step().model_copy(update={"histograms": True})  # fmt: skip
-            job = blockwise.Job.make(shape, step.blocks)
-            found.append(blockwise.collect(values, data, ids.astype(np.uint64), job, step))
+            job = Job.make(shape, step.blocks)
+            found.append(collect.collect(values, data, ids.astype(np.uint64), job, step))
     for one, other in ((found[0].near, found[1].near), (found[0].far, found[1].far)):
         assert one.count.sum() > 1000
         for name in ("edges", "total", "count", "histograms"):
@@ -461,7 +471,7 @@ def test_a_missing_or_changed_piece_is_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"1-of-2.h5' has changed since"):
             data[8:]
     with pytest.raises(InputError, match="has changed since"):
-        stage.run_graph(source, tmp_path / "jobs/fragments.h5", tmp_path / "graph.h5",
+        collect.run(source, tmp_path / "jobs/fragments.h5", tmp_path / "graph.h5",
                         Method.checked(settings).graph_step().canonical(), 1, 2)  # fmt: skip
     piece.unlink()
     with pytest.raises(InputError, match="is missing"), volume.opened(output) as file:
@@ -473,7 +483,7 @@ def test_more_jobs_than_blocks(tmp_path: Path) -> None:
     step = Method.checked({"blocks": {"size": [4, 8, 8]}}).fragment_step().canonical()
     with pytest.raises(InputError, match=r"agglomerate.shards: 3 jobs .* 2 x 1 x 1 of them"):
         for job in range(3):
-            stage.run_fragments(source, tmp_path / "out.h5", step, job, 3)
+            fill.run(source, tmp_path / "out.h5", step, job, 3)
 
 
 @pytest.mark.parametrize("method", ["waterz", "mutex"])
@@ -497,7 +507,7 @@ def test_jobs_have_every_block_once() -> None:
     seen = np.zeros((20, 30, 41), int)
     blocks = Blocks.checked({"size": [8, 10, 9]})
     for job in range(7):
-        one = blockwise.Job.make(seen.shape, blocks, job, 7)
+        one = Job.make(seen.shape, blocks, job, 7)
         places = one.blocks()
         assert places
         for box in places:

@@ -298,9 +298,9 @@ def files(folder: Path) -> list[str]:
     return sorted(str(path) for path in folder.rglob("*") if path.is_file())
 
 
-def settings(folder: Path, entry: dict[str, Any]) -> str:
-    entry = {"voxel_size": SIZE, **entry}
-    return json.dumps({"volume": entry, "download": {"lock": str(folder / "checksums.lock")}})
+def settings(folder: Path, entry: dict[str, Any]) -> list[str]:
+    return ["--settings", json.dumps({"volume": {"voxel_size": SIZE, **entry}}),
+            "--fetching", json.dumps({"lock": str(folder / "checksums.lock")})]  # fmt: skip
 
 
 @pytest.mark.parametrize("case", BROKEN)
@@ -311,7 +311,7 @@ def test_one_sentence_and_nothing_left(
     entry = make(tmp_path)
     before = files(tmp_path)
     out = tmp_path / "results" / "out.h5"
-    argv = ["volume", "--volume", "mine", "--settings", settings(tmp_path, entry)]
+    argv = ["volume", "--volume", "mine", *settings(tmp_path, entry)]
     argv += ["--output", str(out)]
     assert command.main(arguments(), command.run_step, argv) == 2
     text = capsys.readouterr().err
@@ -330,8 +330,8 @@ def as_process(folder: Path, entry: dict[str, Any], out: Path, *before: str) -> 
         "sys.exit(command.main(arguments(), command.run_step, "
         "[one for one in sys.argv[1:] if one != '--nobody']))"
     )
-    line = [*before, sys.executable, "-c", code, "volume", "--volume", "mine", "--settings",
-            settings(folder, entry), "--output", str(out)]  # fmt: skip
+    line = [*before, sys.executable, "-c", code, "volume", "--volume", "mine",
+            *settings(folder, entry), "--output", str(out)]  # fmt: skip
     line += [] if before else ["--nobody"]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.returncode, done.stderr

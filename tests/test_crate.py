@@ -21,14 +21,16 @@ from urllib3 import HTTPResponse
 
 from fgnet import __version__, ledger
 from fgnet.checksum import sha256
-from fgnet.report import crate, private
+from fgnet.report import page, private
+from fgnet.report.crate import sources
+from fgnet.report.provenance import records
 from fgnet.settings.datasets import facts_of
 
 ROOT = Path(__file__).parent.parent
 NAME = "Würfel 'ä' \"b\"; $(c) <d> #1?&100%"
 SECRET = "https://me:pa55word@lab.org/em.h5?X-Amz-Signature=5ecret#x"
 PHANTOM = {"shape": [6, 40, 48], "seed": 17, "calibre": 160}
-DOWNLOAD = {"volume": {"phantom": PHANTOM}, "download": {}}
+DOWNLOAD = {"volume": {"phantom": PHANTOM}}
 NORMALIZE = {"low": 1.0, "high": 99.0}
 # the library has the terms of RO-Crate 1.3, which call these differently than those of 1.1 do
 # (https://www.researchobject.org/ro-crate/1.1/metadata.html#additional-metadata-standards)
@@ -263,6 +265,47 @@ def test_sources_at_addresses_are_described_with_their_terms() -> None:
     source = {"path": SECRET, "checksum": "sha256:" + "a" * 64}
     entry = {"source": source, "labels": {"path": "em.{0000..0099}.png", "checksum": None}}
     record = {"stage": "download", "settings": {"volume": entry}, "inputs": {"/x/em.h5": "b" * 64}}
-    (found,) = crate.sources.given(record, "cremi_a", facts["cremi_a"])
+    (found,) = sources.given(record, "cremi_a", facts["cremi_a"])
     assert found["@id"] == "https://lab.org/em.h5" and found["sha256"] == "a" * 64
     assert found["license"] == facts["cremi_a"]["licence"]
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_skeletons_at_addresses_are_described(alone: bool) -> None:
+    """Of a volume's own file, and of one that holds nothing else."""
+    places = ["https://a:b@lab.org/1.swc", "https://lab.org/2.swc?token=1", "here/3.swc"]
+    lines = {"path": places, "unit": "nm", "checksum": None}
+    settings = {"skeletons": lines} if alone else {"volume": {"skeletons": lines}}
+    record = {"stage": "download", "settings": settings, "inputs": {}}
+    found = sources.given(record, "a", {"licence": "CC0"})
+    assert [one["@id"] for one in found] == ["https://lab.org/1.swc", "https://lab.org/2.swc"]
+    assert {one["description"] for one in found} == {"The skeletons of volume a"}
+    assert found[1]["license"] == "CC0"
+    # one address, as any layer
+    record["settings"] = {"skeletons": {"path": "gs://bucket/layer", "checksum": None}}
+    assert [one["name"] for one in sources.given(record, "a", {})] == ["layer"]
+
+
+def test_which_files_parameters_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies there is read: neither a word, nor settings that are shown."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results/whole").mkdir(parents=True)
+    for name in ("results/a.h5", "results/b.h5", "whole"):
+        (tmp_path / name).touch()
+    parameters = {"volume": "whole", "image": "results/a.h5", "rows": [{"s": "results/b.h5"}, 1],
+                  "ledger": "results/whole", "not": "results/c.h5", "text": "/".join("ab" * 5000),
+                  "config": {"path": "results/a.h5"}}  # fmt: skip
+    found = [path.as_posix() for path in page.named(parameters)]
+    assert found == ["results/a.h5", "results/b.h5", "results/whole"]
+
+
+def test_inputs_that_a_storage_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record names Snakemake's copy; the results were fetched."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results/infer").mkdir(parents=True)
+    (tmp_path / "results/infer/a.h5").touch()
+    copy = ".snakemake/storage/s3/bucket/results/results/infer"
+    record = {"stage": "x", "inputs": {f"{copy}/a.h5": "1", f"{copy}/b.h5": "2", "/c/d.h5": "3"}}
+    (tmp_path / "x.json").write_text(json.dumps({"made_by": record}))
+    ((_, found),) = records.read(["x.json"])
+    assert found["inputs"] == {"results/infer/a.h5": "1", "b.h5": "2", "/c/d.h5": "3"}

@@ -238,7 +238,7 @@ def test_the_sheet_shows_every_augmentation(flat: Path, tmp_path: Path) -> None:
     assert {key for on in sheet.ONE.values() for key in on} == known
     some = crops(flat)
     assert isinstance(some.settings, Model)
-    sheet.write(tmp_path / "sheet.h5", some.regions, some.settings)
+    sheet.write(tmp_path / "sheet.h5", some, some.settings)
     with h5py.File(tmp_path / "sheet.h5") as file:
         names = [name[3:] for name in sorted(file)]
         assert names == [*sheet.ONE, "all, as configured"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from test_workflow import snakemake
+from chain import snakemake
 
 from fgnet import scores
 

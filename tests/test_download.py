@@ -51,7 +51,7 @@ def write(path: Path, raw: Any, labels: Any = None, **attributes: Any) -> Path:
 
 def download(output: Path, entry: dict[str, Any], name: str = "a", **settings: Any) -> Path:
     settings = {"backoff": 0.01, "lock": str(output.parent / "checksums.lock"), **settings}
-    run_volume(name, json.dumps({"volume": entry, "download": settings}), output)
+    run_volume(name, json.dumps({"volume": entry}), output, fetching=json.dumps(settings))
     return output
 
 
@@ -364,7 +364,7 @@ def test_bad_input_is_one_sentence_and_leaves_no_output(
     if "labels" in extra:
         entry["labels"] = {**extra["labels"], "path": str(source)}
     out = tmp_path / "out.h5"
-    settings = json.dumps({"volume": entry, "download": {}})
+    settings = json.dumps({"volume": entry})
     argv = ["volume", "--volume", "a", "--settings", settings, "--output", str(out)]
     assert command.main(arguments(), command.run_step, argv) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
@@ -447,7 +447,7 @@ def test_names_with_spaces_quotes_and_letters(tmp_path: Path, server: Server) ->
 
 def test_the_command_line_as_a_process(tmp_path: Path) -> None:
     source = write(tmp_path / "in.h5", RAW, LABELS)
-    settings = json.dumps({"volume": cremi(source), "download": {}})
+    settings = json.dumps({"volume": cremi(source)})
     line = [sys.executable, "-m", "fgnet.download", "volume", "--volume", "a"]
     line += ["--settings", settings, "--output", str(tmp_path / "out.h5")]
     assert subprocess.run(line, cwd=PROJECT, check=False).returncode == 0
@@ -462,20 +462,20 @@ def test_a_sam2_checkpoint_comes_with_its_checksum(
     server.put("s/092824/sam2.1_hiera_tiny.pt", content)
     server.put("s/092824/sam2.1_hiera_large.pt", content)
     out = tmp_path / "t.pt"
-    settings = json.dumps({"lock": str(tmp_path / "checksums.lock")})
-    run_sam2(name="sam2.1_hiera_tiny", settings=settings, output=out)
+    fetching = json.dumps({"lock": str(tmp_path / "checksums.lock")})
+    run_sam2(name="sam2.1_hiera_tiny", fetching=fetching, output=out)
     assert out.read_bytes() == content
     digest = hashlib.sha256(content).hexdigest()
     assert (tmp_path / "t.pt.sha256").read_text() == f"{digest}  t.pt\n"
     with pytest.raises(InputError, match=rf"checksum sha256:{digest}, not sha256:2647878d"):
-        run_sam2(name="sam2.1_hiera_large", settings="{}", output=tmp_path / "l.pt")
+        run_sam2(name="sam2.1_hiera_large", output=tmp_path / "l.pt")
     with pytest.raises(InputError, match="no SAM2 checkpoint 'sam3'"):
-        run_sam2(name="sam3", settings="{}", output=tmp_path / "l.pt")
+        run_sam2(name="sam3", output=tmp_path / "l.pt")
         assert sorted(left(tmp_path)) == ["checksums.lock", "t.pt", "t.pt.sha256"]
     # what comes later from the same address must be what came first
     server.put("s/092824/sam2.1_hiera_tiny.pt", content[1:])
     with pytest.raises(InputError, match=rf"not sha256:{digest}"):
-        run_sam2(name="sam2.1_hiera_tiny", settings=settings, output=tmp_path / "2.pt")
+        run_sam2(name="sam2.1_hiera_tiny", fetching=fetching, output=tmp_path / "2.pt")
 
 
 def test_fib25_from_the_local_file(

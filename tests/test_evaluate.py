@@ -9,10 +9,11 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 import pytest
+from conftest import TREATMENT, scores_row
 from skimage.measure import label
 from skimage.metrics import adapted_rand_error, variation_of_information
 
-from fgnet import affinities, command, metrics, scores, segmentation, skeletons, volume
+from fgnet import affinities, command, metrics, scores, segmentation, volume
 from fgnet.agglomerate import stage as agglomerate
 from fgnet.errors import InputError
 from fgnet.evaluate import __main__ as stage
@@ -43,7 +44,7 @@ def assert_row(row: scores.Row, segments: Labels, objects: Labels) -> None:
         assert getattr(row, name) == pytest.approx(getattr(expected, name), abs=1e-12), name
     assert row.average_precision_at == average_precision(table).tolist()
     assert row.average_precision == pytest.approx(np.mean(row.average_precision_at))
-    assert row.segments == np.unique(segments[objects > 0]).size
+    assert row.segments == np.count_nonzero(np.unique(segments[objects > 0]))
     # scikit-image wants memory for the largest id
     objects = np.searchsorted(np.unique([0, *np.unique(objects)]), objects)
     split, merge = variation_of_information(objects, segments, ignore_labels=(0,))
@@ -172,7 +173,7 @@ def test_components_of_real_labels_across_blocks(
 
 def write_scores(path: Path, sums: list[float], arands: list[float]) -> Path:
     rows = [
-        scores.Row(threshold=t, segments=1, voi_split=voi, voi_merge=0, voi_sum=voi, arand=arand)
+        scores_row(t, voi, arand)
         for t, voi, arand in zip((0.2, 0.4, 0.6), sums, arands, strict=True)
     ]
     ids = scores.Sweep(objects=1, sweep=rows)
@@ -182,6 +183,7 @@ def write_scores(path: Path, sums: list[float], arands: list[float]) -> Path:
         scores.Scores(
             voxels_scored=1,
             voxels_ignored=0,
+            treatment=TREATMENT,
             against_ids=ids,
             against_components=components,
             made_by={},
@@ -243,45 +245,6 @@ def test_masked_voxels_are_not_scored(
     assert masked.against_ids == zeroed.against_ids
     assert masked.against_components == zeroed.against_components
     assert masked.voxels_scored == zeroed.voxels_scored < np.count_nonzero(truth)
-
-
-def test_run_lengths_over_thresholds(tmp_path: Path) -> None:
-    """Two neurons of 8 voxels in a row; the box holds the last 6 of each, and one loses a voxel."""
-    truth, segmented, lines = (tmp_path / f"{name}.h5" for name in ("truth", "seg", "lines"))
-    labels = np.zeros((1, 3, 8), np.uint32)
-    labels[0, 0], labels[0, 2] = 5, 9
-    with volume.create(truth, "normalize", {}, []) as file:
-        volume.add(file, volume.LABELS, labels.shape, "u4", VOXEL)[:] = labels
-    ids = np.where(labels == 5, 3, np.where(labels == 9, 4, 0))[:, :, 2:]
-    ids[0, 0, -1] = 0
-    with volume.create(segmented, "agglomerate", {}, []) as file:
-        volume.add(file, volume.FRAGMENTS, ids.shape, "u8", VOXEL, (0, 0, 8))[:] = ids
-        segmentation.write_fragments(file, np.array([3, 4], np.uint64))
-        segmentation.write_merges(file, [0.1, 0.5], np.array([[1, 2]], np.uint32), [0, 1])
-    x = np.arange(8) * 4 + 2.0
-    with volume.create(lines, "evaluate", {}, []) as file:
-        drawn = [
-            (
-                neuron,
-                np.stack([np.full(8, 20.0), np.full(8, y), x], 1),
-                np.stack([np.arange(7), np.arange(1, 8)], 1),
-            )
-            for neuron, y in ((5, 2), (9, 10))
-        ]
-        skeletons.write(file, skeletons.gathered(drawn, {"from": "hand"}))  # fmt: skip
-    score.run(segmented, truth, tmp_path / "s.json", tmp_path / "s.h5", Scoring(tolerance=8), lines)
-    found = scores.read(tmp_path / "s.json", scores.Scores)
-    assert found.skeletons is not None and found.skeletons.neurons == 2
-    assert (found.skeletons.micrometres, found.skeletons.tolerance) == (0.04, 8)
-    apart, merged = (row.run_length for row in found.against_ids.sweep)
-    assert apart is not None and merged is not None
-    # runs of 16 and 20 nm, of 20 and 20
-    assert apart.expected == pytest.approx((16**2 + 20**2) / 40 / 1000)
-    assert apart.normalised == pytest.approx((16**2 + 20**2) / (2 * 20**2))
-    assert (apart.correct, apart.omitted, apart.mergers) == (0.9, 0.1, 0)
-    assert (merged.expected, merged.mergers, merged.merged) == (0, 1, 0.9)
-    assert merged.with_mergers == apart.expected
-    assert all(row.run_length is None for row in found.against_components.sweep)
 
 
 def test_command_line_says_what_is_wrong(
@@ -471,11 +434,34 @@ def test_one_neuron_has_no_interval(rows_of_neurons: tuple[Path, Path], tmp_path
 
 
 def test_a_segment_of_all_neurons_is_listed_shortly() -> None:
-    truth = np.repeat(np.arange(1, 31, dtype=np.uint64), 4).reshape(1, 30, 4)
-    fragments = np.ones((1, 30, 4), np.uint64)
-    table = Shared.of_block(fragments, truth, (0, 0, 0))
+    """Of so many that a list of all for each of them would take minutes."""
+    count = 20_000
+    ids, one = np.arange(1, count + 1, dtype=np.uint64), np.ones((count, 3), np.int64)
+    table = Shared(0 * ids + 1, ids, 4 * one[:, 0], one[:, 0], one, one, one)
     frame = store.Frame((0, 0, 0), VOXEL, (0.0, 0.0, 0.0), 0.0)
     listed = fates.neurons(table, frame, 0.01)
-    assert [(one.merged_with, len(one.merged), len(one.mistakes)) for one in listed] == [
-        (29, fates.FOREIGN, fates.MISTAKES)
-    ] * 30
+    assert {(one.merged_with, len(one.merged), len(one.mistakes)) for one in listed} == {
+        (count - 1, fates.FOREIGN, fates.MISTAKES)
+    }
+    assert len(listed) == count and listed[7].merged[0].neuron != listed[7].neuron
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.9])
+def test_foreign_parts_are_a_share_of_the_smaller_neuron(share: float) -> None:
+    """Row by row."""
+    random = np.random.default_rng(0)
+    pairs = np.unique(random.integers(0, (4, 60), (150, 2)), axis=0).astype(np.uint64)
+    fragments, owners = pairs.T
+    voxels, place = random.integers(1, 30, len(pairs)) ** 2, np.ones((len(pairs), 3), np.int64)
+    table = Shared(fragments, owners, voxels, voxels, place, place, place)
+    sizes = np.bincount(owners.astype(int), voxels)
+    frame = store.Frame((0, 0, 0), VOXEL, (0.0, 0.0, 0.0), 0.0)
+    listed = fates.neurons(table, frame, share)
+    assert max(one.merged_with for one in listed) > (fates.FOREIGN if share < 0.1 else 0)
+    for one in listed:
+        other = owners != one.neuron
+        parts = voxels[other & (fragments == one.main) & (one.main > 0) & (
+            voxels >= share * np.minimum(sizes[owners.astype(int)], one.voxels)
+        )]  # fmt: skip
+        assert one.merged_with == parts.size
+        assert [each.voxels for each in one.merged] == sorted(parts, reverse=True)[: fates.FOREIGN]

@@ -10,9 +10,9 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from chain import changed, planned, snakemake
 from conftest import ROOT, normalized
 from test_run_length import brute
-from test_workflow import changed, planned, snakemake
 
 from fgnet import skeletons, volume
 from fgnet.errors import InputError

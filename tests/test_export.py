@@ -15,6 +15,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import h5py
 import ngff_zarr
@@ -27,11 +28,11 @@ from cloudvolume import CloudVolume, Skeleton
 from PIL import Image
 from tornado.websocket import websocket_connect
 
-from fgnet import segmentation, volume
+from fgnet import segmentation, viewer, volume
 from fgnet.affinities import NEAREST
 from fgnet.download.__main__ import run_volume
 from fgnet.errors import InputError
-from fgnet.export import links, mesh, serve, skeletons
+from fgnet.export import mesh, serve, skeletons
 from fgnet.export.__main__ import run_layer, run_state
 from fgnet.phantom import phantom
 from fgnet.scores import Choice
@@ -39,6 +40,7 @@ from fgnet.scores import write as write_choice
 from fgnet.settings.config import load
 from fgnet.settings.export import SUFFIX
 from fgnet.settings.phantom import Phantom
+from fgnet.whole import whole_folder_or_nothing
 
 SHAPE, SIZE, FIRST = (21, 70, 66), (40.0, 4.0, 4.0), (7, 5, 9)
 OFFSET = tuple(a * nm for a, nm in zip(FIRST, SIZE, strict=True))
@@ -147,10 +149,11 @@ def test_another_library_reads_what_was_written(tmp_path: Path, case: str, forma
 
 @pytest.mark.parametrize("format", READ)
 def test_what_was_exported_is_downloaded_as_it_was(tmp_path: Path, format: str) -> None:
-    settings: dict[str, Any] = {"volume": {}, "download": {"lock": str(tmp_path / "lock")}}
+    settings: dict[str, Any] = {"volume": {}}
     for role, case in (("source", "image"), ("labels", "labels")):
         settings["volume"][role] = str(exported(tmp_path / case, case, format))
-    run_volume("v", json.dumps(settings), tmp_path / "back.h5")
+    fetching = json.dumps({"lock": str(tmp_path / "lock")})
+    run_volume("v", json.dumps(settings), tmp_path / "back.h5", fetching=fetching)
     with h5py.File(tmp_path / "back.h5") as file:
         for path, case in ((volume.RAW, "image"), (volume.LABELS, "labels")):
             assert np.array_equal(file[path][()], CASES[case])
@@ -254,9 +257,9 @@ def test_every_format_says_where_it_comes_from(tmp_path: Path) -> None:
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "folder"
     for text in ("old", "new"):
-        with volume.whole_folder_or_nothing(path) as partial:
+        with whole_folder_or_nothing(path) as partial:
             (partial / text).touch()
-    with pytest.raises(ValueError), volume.whole_folder_or_nothing(path) as partial:
+    with pytest.raises(ValueError), whole_folder_or_nothing(path) as partial:
         (partial / "broken").touch()
         raise ValueError
     assert [p.name for p in tmp_path.rglob("*")] == ["folder", "new"]
@@ -403,7 +406,7 @@ def scene(folder: Path, address: str = "http://elsewhere/v/x") -> Path:
                        "layer": {"labels": "segmentation"}.get(layer, layer)})  # fmt: skip
     parameters = {"volume": name, "input": str(folder / "in.h5"), "box": {}, "layers": layers,
                   "address": address}  # fmt: skip
-    run_state(json.dumps(parameters), folder / "served" / name / links.STATE)
+    run_state(json.dumps(parameters), folder / "served" / name / viewer.STATE)
     return folder / "served"
 
 
@@ -468,7 +471,7 @@ def test_the_server_gives_nothing_from_outside(served: serve.Server, path: str) 
 
 
 def test_a_state_names_the_server_that_gives_it(served: serve.Server) -> None:
-    status, text, _ = ask(served, f"/v%20%C3%A4%3B/{links.STATE}")
+    status, text, _ = ask(served, f"/v%20%C3%A4%3B/{viewer.STATE}")
     state = json.loads(text)
     sources = [layer["source"] for layer in state["layers"]]
     base = f"precomputed://{served.address}/v%20%C3%A4%3B"
@@ -476,10 +479,55 @@ def test_a_state_names_the_server_that_gives_it(served: serve.Server) -> None:
     assert state["position"] == [1 + 64, 3 + 64, 3 + 8]
     assert state["dimensions"] == {"x": [8e-9, "m"], "y": [8e-9, "m"], "z": [3e-8, "m"]}
     # as one that comes through a forwarded port
-    text = ask(served, f"/v%20%C3%A4%3B/{links.STATE}", Host="localhost:1234")[1]
+    text = ask(served, f"/v%20%C3%A4%3B/{viewer.STATE}", Host="localhost:1234")[1]
     assert "precomputed://http://localhost:1234/v%20" in text.decode()
     page = ask(served, "/")[1].decode()
-    assert f"{served.address}{links.CLIENT}#!{served.address}/v%20%C3%A4%3B/" in page
+    assert f"{served.address}{viewer.CLIENT}#!{served.address}/v%20%C3%A4%3B/" in page
+
+
+PLACE = viewer.Place((11, 43, 101), "labels", (52, 2**64 - 1))
+
+
+def test_a_place_comes_back_from_its_query() -> None:
+    for place in (PLACE, viewer.Place((-1, 0, 5)), viewer.Place((1, 2, 3), 'a&b=c, "#ä%', ())):
+        assert viewer.Place.read(place.query()) == place
+    assert viewer.Place.read("") is viewer.Place.read("other=1&segments=3") is None
+    link = viewer.local("http://h:1", "v ä", viewer.Place((3, 2, 1), "m, a", (7, 8)))
+    assert link == (
+        "http://h:1/client/v/fgnet/#!http://h:1/v%20%C3%A4/neuroglancer.json"
+        "?position=1%2C2%2C3&segments=7%2C8&layer=m%2C%20a"
+    )
+
+
+def test_a_state_looks_at_the_place_that_is_asked_for(served: serve.Server) -> None:
+    plain = f"/v%20%C3%A4%3B/{viewer.STATE}"
+    whole = json.loads(ask(served, plain)[1])
+    status, text, _ = ask(served, f"{plain}?{PLACE.query()}")
+    state = json.loads(text)
+    assert status == 200 and state["position"] == [101.5, 43.5, 11.5]
+    image, labels = state["layers"]
+    assert labels["segments"] == ["52", str(2**64 - 1)] and labels["visible"]
+    assert labels["selectedAlpha"] > labels["notSelectedAlpha"] > 0
+    assert state["crossSectionScale"] <= min(serve.NEAR, whole["crossSectionScale"])
+    assert image == whole["layers"][0] and state["dimensions"] == whole["dimensions"]
+    state = json.loads(ask(served, f"{plain}?position=1,2,3")[1])
+    assert state["position"] == [1.5, 2.5, 3.5] and state["layers"] == whole["layers"]
+    for ignored in ("what=ever", "segments=7&layer=labels", "position="):
+        assert json.loads(ask(served, f"{plain}?{ignored}")[1]) == whole
+
+
+def test_a_query_that_is_no_place_is_refused(served: serve.Server) -> None:
+    some = "position=1,2,3"
+    for query in (
+        "position=1,2", "position=nan,0,0", "position=1e9,0,0", "position=1,2,3,4",
+        "position=%D9%A1,2,3", "position=%FF,2,3", f"position={'9' * 5000},0,0",
+        f"{some}&layer=labels&segments=-1", f"{some}&layer=labels&segments=5;",
+        f"{some}&layer=labels&segments={2**64}", f"{some}&layer=labels&segments=1,,2",
+        f"{some}&layer=image", f"{some}&layer=%0d%0aX:%20y", some + "&a=1" * 1000,
+    ):  # fmt: skip
+        status, text, headers = ask(served, f"/v%20%C3%A4%3B/{viewer.STATE}?{query}")
+        assert status == 400 and b"Traceback" not in text and "X" not in headers, query
+    assert ask(served, "ftp://[")[0] == 400
 
 
 def test_serving_nothing_is_an_error(tmp_path: Path, served: serve.Server) -> None:
@@ -498,8 +546,9 @@ FLAGS = (
 )  # fmt: skip
 
 
-async def screenshot(profile: Path, enough: Callable[[np.ndarray], bool]) -> np.ndarray:
-    """What the browser shows (rows, columns, 3), asked again until it is enough or a minute."""
+async def screenshot(profile: Path, enough: Callable[[np.ndarray], bool]) -> tuple[np.ndarray, str]:
+    """What the browser shows (rows, columns, 3), asked again until it is enough or a minute, and
+    the address of its page."""
     port_file = profile / "DevToolsActivePort"
     until = time.monotonic() + 60
     while not (port_file.exists() and len(port_file.read_text().splitlines()) == 2):
@@ -515,8 +564,11 @@ async def screenshot(profile: Path, enough: Callable[[np.ndarray], bool]) -> np.
         picture = Image.open(io.BytesIO(base64.b64decode(answer["result"]["data"])))
         shown = np.asarray(picture.convert("RGB"))
         if enough(shown) or time.monotonic() > until:
+            order = {"method": "Runtime.evaluate", "params": {"expression": "location.href"}}
+            await socket.write_message(json.dumps({"id": 2, **order}))
+            answer = json.loads(await socket.read_message() or "{}")
             socket.close()
-            return shown
+            return shown, unquote(answer["result"]["result"]["value"])
         await asyncio.sleep(0.5)
 
 
@@ -535,19 +587,25 @@ def greys(picture: np.ndarray) -> int:
 
 
 @pytest.mark.skipif(not BROWSER, reason="there is no chromium or google-chrome on PATH")
-def test_neuroglancer_shows_it_in_a_browser(tmp_path: Path, served: serve.Server) -> None:
+@pytest.mark.parametrize("place", [None, PLACE], ids=["whole", "place"])
+def test_neuroglancer_shows_it_in_a_browser(
+    tmp_path: Path, served: serve.Server, place: viewer.Place | None
+) -> None:
     assert BROWSER
     process = subprocess.Popen(
         [BROWSER, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}",
-         links.local(served.address, "v ä;")],
+         viewer.local(served.address, "v ä;", place)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         seen = lambda picture: hues(picture) >= 10 and greys(picture) >= 60  # noqa: E731
-        picture = asyncio.run(screenshot(tmp_path / "profile", seen))
+        picture, address = asyncio.run(screenshot(tmp_path / "profile", seen))
     finally:
         process.terminate()
         process.wait()
     Image.fromarray(picture).save(tmp_path / "screenshot.png")
     assert hues(picture) >= 10, f"few colours: {tmp_path / 'screenshot.png'}"
     assert greys(picture) >= 60, f"no texture of the image: {tmp_path / 'screenshot.png'}"
+    # the viewer writes its state there
+    if place:
+        assert '"position":[101.5,43.5,11.5]' in address and f'"{2**64 - 1}"' in address

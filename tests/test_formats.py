@@ -40,8 +40,8 @@ Write = Callable[..., dict[str, Any]]
 
 def download(folder: Path, entry: dict[str, Any]) -> Path:
     out = folder / "out.h5"
-    settings = {"volume": entry, "download": {"lock": str(folder / "lock"), "backoff": 0.01}}
-    run_volume("v", json.dumps(settings), out)
+    fetching = json.dumps({"lock": str(folder / "lock"), "backoff": 0.01})
+    run_volume("v", json.dumps({"volume": entry}), out, fetching=fetching)
     return out
 
 

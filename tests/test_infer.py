@@ -24,7 +24,7 @@ from fgnet.infer.stream import Crop, Plan, Prediction, blend, crops
 from fgnet.infer.threads import ahead, behind
 from fgnet.infer.views import ALL, Mean
 from fgnet.model.build import build
-from fgnet.settings.infer import Infer
+from fgnet.settings.infer import Inference
 from fgnet.settings.network import FGNetNetwork, Sam2, Sam2DecoderNetwork
 from fgnet.settings.train import NEIGHBOURHOODS
 
@@ -57,6 +57,7 @@ def infer(folder: Path, model: Path, data: Path, shards: int = 1, **settings: An
         status = main(
             ["shard", "--checkpoint", str(model), "--volume", str(data), "--box",
              '{"z": [1, 10]}', "--shard", str(k), "--shards", str(shards), "--threads", "1",
+             "--batch", "2",
              "--settings", json.dumps({"device": "cpu", "maps": "both", **settings}),
              "--output", str(piece)]
         )  # fmt: skip
@@ -98,7 +99,7 @@ def test_the_answer_does_not_depend_on_the_shards(tmp_path: Path, model: Path) -
     data = normalized(tmp_path / "v.h5", (12, 45, 50))
     found = []
     for shards in (1, 2, 3, 5):
-        settings = {"dtype": "float32", "batch": 2, "overlap": 0.3}
+        settings = {"dtype": "float32", "overlap": 0.3}
         assert infer(tmp_path / str(shards), model, data, shards, **settings) == 0
         with volume.opened(tmp_path / str(shards) / "all.h5") as file:
             maps = [file[name] for name in (volume.AFFINITIES, volume.COARSE_AFFINITIES)]
@@ -114,8 +115,7 @@ def test_the_answer_does_not_depend_on_the_shards(tmp_path: Path, model: Path) -
 def whole(plan: Plan, image: Any, predictor: Predictor, batch: int = 2) -> Any:
     """The blended affinities of a volume in memory."""
     slabs: list[Any] = []
-    settings = Infer.checked({"batch": batch})
-    run(plan, lambda box: image[box], predictor, slabs.extend, settings)
+    run(plan, lambda box: image[box], predictor, slabs.extend, batch)
     return np.concatenate([slab for _, slab in slabs], axis=1)
 
 
@@ -147,7 +147,7 @@ def test_every_section_of_a_tile_is_encoded_once_and_the_answer_stays(
     through: list[int] = []
     trunk = network.get_submodule("sam2.encoder.trunk")
     trunk.register_forward_pre_hook(lambda _, given: through.append(len(given[0])))
-    chosen = Infer.checked({"flips": flips})
+    chosen = Inference.checked({"flips": flips})
     cpu = torch.device("cpu")
     predictor = Predictor(network, offsets, names, plan, chosen, cpu)
     once = whole(plan, image, predictor)
@@ -180,7 +180,9 @@ def test_running_out_of_memory_halves_the_batch_and_changes_nothing(
 
     def result(batch: int) -> Any:
         cpu = torch.device("cpu")
-        predictor = Predictor(network, list(NEAREST[:2]), ["refined"], plan, Infer.checked({}), cpu)
+        predictor = Predictor(
+            network, list(NEAREST[:2]), ["refined"], plan, Inference.checked({}), cpu
+        )
         return whole(plan, image, predictor, batch)
 
     plenty = result(8)
@@ -303,7 +305,7 @@ def test_crops_with_nothing_to_see_are_zeros_and_do_not_run(
             return {"refined": torch.full_like(crop, 50.0)}
 
     predictor = Predictor(
-        One(), [(-1, 0, 0)], ["refined"], plan, Infer.checked({}), torch.device("cpu")
+        One(), [(-1, 0, 0)], ["refined"], plan, Inference.checked({}), torch.device("cpu")
     )
     found = whole(plan, image, predictor)[0]
     assert found.shape == image.shape

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import ROOT
 
-from fgnet.report import html, jobs
+from fgnet.report import html, page, words
+from fgnet.report.provenance import bars, jobs, origin, times
 
 GB = 10**9
 COLUMNS = "s\tmax_rss\tcpu_time\n"
@@ -45,9 +47,9 @@ def write(
         path.write_text(json.dumps({"stage": name.split("/")[0], "step": step, **more, **entry}))
 
 
-def rows(page: html.Html, title: str) -> dict[str, list[str]]:
+def rows(shown: html.Html, title: str) -> dict[str, list[str]]:
     """The table under a heading: first cell -> the others."""
-    text = page.text.split(f"<h3>{title}</h3>")[1].split("</table>")[0]
+    text = shown.text.split(f"<h3>{title}</h3>")[1].split("</table>")[0]
     found = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in text.split("<tr>")]
     return {row[0]: row[1:] for row in found if row}
 
@@ -66,20 +68,20 @@ def test_figures_are_joined_job_by_job(folders: tuple[Path, Path]) -> None:
 
 
 def test_a_page_with_sums_by_stage(folders: tuple[Path, Path]) -> None:
-    page = jobs.show(*folders)
+    shown = times.show(*folders)
     assert (
-        "7 jobs, 58.4 s in all, 90.2 s of processor time, at most 1.05 GB resident, " in page.text
+        "7 jobs, 58.4 s in all, 90.2 s of processor time, at most 1.05 GB resident, " in shown.text
     )
-    assert "7 GB on a GPU." in page.text
-    stages = rows(page, "Stages")
+    assert "7 GB on a GPU." in shown.text
+    stages = rows(shown, "Stages")
     assert list(stages) == ["train", "infer", "normalize"]
     # 900 voxels in 15 seconds by shards
     assert stages["infer"] == ["4", "16.0", "19.0", "62.9 MB", "-", "60", "40 B", "80 B"]
     assert stages["normalize"][:3] == ["2", "2.4", "1.2"]
-    listed = rows(page, "Jobs, longest first")
+    listed = rows(shown, "Jobs, longest first")
     assert listed["train/m ä"] == ["40.0", "70.0", "1.05 GB", "7 GB", "105", "10 B", "20 B"]
     assert list(listed) == [job.name for job in jobs.read(*folders)]
-    assert "error" not in page.text and "no end" not in page.text
+    assert "error" not in shown.text and "no end" not in shown.text
 
 
 def test_many_jobs_of_a_kind_have_one_row(tmp_path: Path) -> None:
@@ -87,11 +89,11 @@ def test_many_jobs_of_a_kind_have_one_row(tmp_path: Path) -> None:
         step = "fragments" if k % 2 else None  # half of them by a run without a ledger
         write(tmp_path, f"agglomerate/m/a/v/fragments/{k}-of-2000", f"{1 + k % 3}\t9\t1\n", step)
     write(tmp_path, "agglomerate/m/a/v", "5000\t9\t1\n", "merge")
-    page = jobs.show(tmp_path / "benchmarks", tmp_path / "ledger")
-    listed = rows(page, "Jobs, longest first")
+    shown = times.show(tmp_path / "benchmarks", tmp_path / "ledger")
+    listed = rows(shown, "Jobs, longest first")
     assert list(listed) == ["agglomerate/m/a/v", "agglomerate fragments"]
     assert listed["agglomerate fragments"][:4] == ["2,000", "2.0", "3.0", "3,999.0"]
-    assert len(page.text) < 50_000
+    assert len(shown.text) < 50_000
 
 
 def test_failed_and_unfinished_jobs_are_told(tmp_path: Path) -> None:
@@ -99,18 +101,92 @@ def test_failed_and_unfinished_jobs_are_told(tmp_path: Path) -> None:
     write(tmp_path, "train/b", status=None, seconds=0)
     found = {job.name: job for job in jobs.read(tmp_path / "benchmarks", tmp_path / "ledger")}
     assert found["train/a"].seconds == 3.0  # not those of the run that succeeded before
-    page = jobs.show(tmp_path / "benchmarks", tmp_path / "ledger")
-    assert "1 ended with an error when last tried: train/a." in page.text
-    assert "1 have no end" in page.text and "train/b." in page.text
+    shown = times.show(tmp_path / "benchmarks", tmp_path / "ledger")
+    assert "1 ended with an error when last tried: train/a." in shown.text
+    assert "1 have no end" in shown.text and "train/b." in shown.text
+
+
+def test_a_page_of_a_run_without_a_gpu(tmp_path: Path) -> None:
+    write(tmp_path, "train/a", "50\t9\t1\n", seconds=3.0)
+    write(tmp_path, "train/<b>", "40\t9\t1\n", step="resume", seconds=3.0)
+    shown = times.show(tmp_path / "benchmarks", tmp_path / "ledger")
+    assert "GPU" not in shown.text
+    assert rows(shown, "Stages")["train"] == ["2", "90.0", "2.0", "62.9 MB", "-", "20 B", "40 B"]
+
+
+def test_every_part_of_a_bar_has_its_name_and_time(tmp_path: Path) -> None:
+    for number, name in enumerate("abcdefgh"):
+        write(tmp_path, f"x/{name}", f"{2**number}\t9\t1\n", step=f"<{name}>")
+    write(tmp_path, "y", "51\t9\t1\n")
+    shown = bars.bars(jobs.groups(jobs.read(tmp_path / "benchmarks", tmp_path / "ledger"), "stage"))
+    found = re.findall(
+        r'title="(.*?)" style="width: (.*?)%; background: var\(--(.*?)\)', shown.text
+    )
+    assert [name for name, _, _ in found] == [
+        "x &lt;h&gt;: 2.1 min", "x &lt;g&gt;: 64.0 s", "x &lt;f&gt;: 32.0 s",
+        "x &lt;e&gt;: 16.0 s", "x &lt;d&gt;: 8.0 s",
+        "x &lt;c&gt;, &lt;b&gt;, &lt;a&gt;: 7.0 s", "y y: 51.0 s",
+    ]  # fmt: skip
+    # all to one scale, and no colour twice in a bar
+    assert sum(float(width) for _, width, _ in found[:-1]) == pytest.approx(100, abs=0.1)
+    assert float(found[-1][1]) == 20
+    assert len({colour for _, _, colour in found[:-1]}) == 6
+    keys = re.findall(r"var\(--(\w+)\)\"></i>(?=[^<])([^<]*)<", shown.text)
+    assert ("c0", "&lt;h&gt; 2.1 min") in keys and len(keys) == 6
+
+
+def test_hosts_and_revisions(tmp_path: Path) -> None:
+    for number in range(30):
+        code = "ab12" if number < 20 else "ab12+changed"
+        write(tmp_path, f"train/{number}", seconds=1, fgnet="1.0", revision=code,
+              host="<gpu1>" if number < 3 else f"n{number}")  # fmt: skip
+    write(tmp_path, "old", seconds=1)
+    text = origin.show(tmp_path / "ledger").text
+    found = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in text.split("<tr>")]
+    assert ["&lt;gpu1&gt;", "3"] in found and ["<code>ab12</code>", "1.0", "20"] in found
+    assert ["<code>ab12</code> with changes", "1.0", "10"] in found
+    assert ["of no repository", "unknown", "1"] in found
+    assert "… and 9 more, in the ledger." in text
+    assert "no entry" in origin.show(tmp_path / "none").text
+
+
+def test_a_page_of_thousands_of_jobs_and_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    volumes = {f"v{n}": {"phantom": {"seed": n}, "text": "long" * 1000} for n in range(40)}
+    made = {"stage": "infer", "fgnet": "1", "settings": {"overlap": 0.5}}
+    many = {f"results/infer/m/v/{n}-of-5000.h5": f"{n:064}" for n in range(5000)}
+    files = []
+    for n in range(5000):
+        write(tmp_path, f"infer/m/{n}", f"{n}\t9\t1\n", step=f"s{n % 3}", host=f"n{n}",
+              revision=f"{n:040}", seconds=n)  # fmt: skip
+        files.append(f"infer/{n % 5}/{n}.json")
+        path = tmp_path / files[-1]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"made_by": {**made, "inputs": {} if n else many}}))
+    values = {"config": {"volumes": volumes}, "benchmarks": "benchmarks", "ledger": "ledger",
+              "files": files}  # fmt: skip
+    notebook = ROOT / "notebooks/provenance.ipynb"
+    page.run(notebook, json.dumps(values), ".", tmp_path / "x.ipynb", tmp_path / "p.html")
+    text = (tmp_path / "p.html").read_text()
+    assert len(text) < 1_000_000
+    for words_ in (
+        "5,000 jobs", "… and 4,980 more, in infer/0, infer/1, infer/2, ….",
+        "… and 4,980 more, in results/infer/m/v.", "… and 4,980 more, in the ledger.",
+        "… and 20 more, in the config below.", "letters more, in results/workflow/config.json.",
+    ):  # fmt: skip
+        assert words_ in text, words_
+    assert "infer/4/19.json" in text and "infer/0/20.json" not in text
 
 
 def test_without_any_job(tmp_path: Path) -> None:
-    assert "There is no job" in jobs.show(tmp_path, tmp_path).text
+    assert "There is no job" in times.show(tmp_path, tmp_path).text
 
 
 @pytest.mark.parametrize(
-    ("count", "words"), [(0, "0 B"), (999, "999 B"), (1234, "1.23 kB"), (999_700, "1 MB"),
+    ("count", "expected"), [(0, "0 B"), (999, "999 B"), (1234, "1.23 kB"), (999_700, "1 MB"),
                          (5e13, "50 TB")]
 )  # fmt: skip
-def test_sizes(count: float, words: str) -> None:
-    assert jobs.size(count) == words
+def test_sizes(count: float, expected: str) -> None:
+    assert words.size(count) == expected

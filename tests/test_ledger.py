@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from conftest import ROOT, normalized
 
-from fgnet import ledger, volume
-from fgnet.revision import CHANGED, revision
+from fgnet import counters, ledger, volume
+from fgnet.revision import CHANGED, revision, web
 
 MB = 2**20
 # a stage of one step that does what it is told in Python
@@ -82,6 +82,54 @@ def test_children_are_counted(tmp_path: Path) -> None:
     assert entry["cpu_seconds_of_children"] > 0.99
     assert entry["peak_bytes_of_a_child"] > 300 * MB > entry["peak_bytes"]
     assert entry["write_bytes"] >= 40 * MB and entry["wrote"] == ["out"]
+
+
+def test_a_job_tells_what_else_it_reads(tmp_path: Path) -> None:
+    entry = job(
+        tmp_path,
+        "Path('more').touch(); Path('folder').mkdir(); output.touch()\n"
+        "ledger.read([output, Path('more'), Path('none')]); ledger.read([Path('folder'), other])",
+    )
+    assert entry["read"] == ["input", "more", "folder"] and entry["wrote"] == ["out"]
+
+
+def entry_of(path: Path, **values: Any) -> dict[str, Any]:
+    """The entry of a job in this process that writes its output."""
+    with ledger.kept(path, "some", None, values):
+        values["output"].touch()
+    (entry,) = (json.loads(one.read_text(encoding="utf-8")) for one in path.parent.glob("*.json"))
+    return dict(entry)
+
+
+def test_copies_of_a_storage_have_their_own_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a folder /data/results/lab as the storage, which must not be told."""
+    monkeypatch.chdir(tmp_path)
+    copy = Path(".snakemake/storage/fs/data/results/lab")
+    made = copy / "results/normalize"
+    made.mkdir(parents=True)
+    (made / "a.h5").touch()
+    entry = entry_of(copy / "results/ledger/x.json", input=made / "a.h5", output=made / "b.h5")
+    assert entry["read"] == ["results/normalize/a.h5"]
+    assert entry["wrote"] == ["results/normalize/b.h5"]
+
+
+def test_names_that_are_no_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = os.fsdecode(b"K\xe4se.h5")
+    Path(name).touch()
+    entry = entry_of(Path("x.json"), input=Path(name), volume=name, output=Path("Käse.h5"))
+    assert entry["read"] == ["K\\udce4se.h5"] and entry["wrote"] == ["Käse.h5"]
+    assert entry["arguments"] == {"volume": "K\\udce4se.h5"}
+
+
+@pytest.mark.parametrize(
+    ("given", "count"), [("3", 3), ("4,2", 4), ("", None), ("0", None), ("all", None)]
+)
+def test_threads(given: str, count: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert ledger.threads() == (count or os.cpu_count())
 
 
 @pytest.mark.parametrize(
@@ -168,12 +216,12 @@ def test_memory_of_a_gpu_is_told_where_one_was_used(monkeypatch: pytest.MonkeyPa
         max_memory_allocated=[5, 9].__getitem__, get_device_name=["one", "two"].__getitem__,
     )  # fmt: skip
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
-    assert ledger.gpu() == {"name": "two", "peak_bytes": 9}
-    assert ledger.gpu(12) == {"name": "two", "peak_bytes": 12}
+    assert counters.gpu() == {"name": "two", "peak_bytes": 9}
+    assert counters.gpu(12) == {"name": "two", "peak_bytes": 12}
     cuda.max_memory_allocated = broken
-    assert ledger.gpu() is None
+    assert counters.gpu() is None
     cuda.is_initialized = lambda: False
-    assert ledger.gpu() is None
+    assert counters.gpu() is None
 
 
 def test_the_revision_tells_whether_the_code_was_changed(tmp_path: Path) -> None:
@@ -189,6 +237,24 @@ def test_the_revision_tells_whether_the_code_was_changed(tmp_path: Path) -> None
     assert revision(tmp_path) == commit
     (tmp_path / "fgnet/b.py").touch()
     assert revision(tmp_path) == commit + CHANGED
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("git@github.com:lab/repo.git", "https://github.com/lab/repo"),
+        ("ssh://git@git.lab.org:2222/~me/repo.git/", "https://git.lab.org/~me/repo"),
+        ("https://me:t0ken@github.com/lab/repo.git?x=t0ken#y", "https://github.com/lab/repo"),
+        ("http://git.lab.org:8080/repo", "http://git.lab.org:8080/repo"),
+        ("git://git.lab.org/repo.git", "https://git.lab.org/repo"),
+        # no place on the web, or none that can be told
+        ("work:lab/repo.git", ""), ("git@lab.org:/srv/repo.git", ""), ("/srv/repo.git", ""),
+        ("file:///srv/repo.git", ""), ("../repo", ""), ("https://[bad/repo", ""), ("C:\\repo", ""),
+        ("s3://bucket.lab.org/repo", ""), ("https://github.com/", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_the_repository_on_the_web(address: str, found: str) -> None:
+    assert web(address) == found
 
 
 def test_every_rule_keeps_the_ledger() -> None:

@@ -113,6 +113,18 @@ def test_rand_equals_scikit_learn(segmentation: Labels, truth: Labels) -> None:
     assert found.rand_recall == pytest.approx(together / (together + alone), abs=1e-12)
 
 
+@pytest.mark.parametrize("layer", ["ffn_segmentation", "supervoxels"])
+def test_rand_equals_scikit_learn_on_real_data(data: Path, layer: str) -> None:
+    with h5py.File(data / FIB25) as file:
+        truth, segmentation = (file[f"volumes/labels/{name}"][:] for name in ("neuron_ids", layer))
+    known = truth > 0
+    (_, merged), (alone, together) = pair_confusion_matrix(truth[known], segmentation[known])
+    found = metrics.score(metrics.count(segmentation, truth))
+    assert found.rand_precision == pytest.approx(together / (together + merged), abs=1e-12)
+    assert found.rand_recall == pytest.approx(together / (together + alone), abs=1e-12)
+    assert 0.1 < found.rand_precision != found.rand_recall < 1
+
+
 @settings(deadline=None)
 @given(labels(0), labels(0))
 def test_average_precision_by_counting(segmentation: Labels, truth: Labels) -> None:

@@ -15,10 +15,10 @@ from fgnet.model.build import build, load_official
 from fgnet.model.counts import parameters, parts
 from fgnet.model.losses import affinity_loss, balance, border_dice
 from fgnet.model.sam2 import Sam2Encoder
+from fgnet.settings.encoders import Sam2
 from fgnet.settings.network import (
     FGNetNetwork,
     MalaNetwork,
-    Sam2,
     Sam2DecoderNetwork,
     SuperHumanNetwork,
 )

@@ -109,7 +109,7 @@ def hdf5(path: Path, raw: np.ndarray) -> bytes:
 def download(folder: Path, entry: dict[str, Any], name: str = "out", **settings: Any) -> np.ndarray:
     values = {"lock": str(folder / "checksums.lock"), "retries": 1, **QUICK, **settings}
     out = folder / f"{name}.h5"
-    run_volume("v", json.dumps({"volume": entry, "download": values}), out)
+    run_volume("v", json.dumps({"volume": entry}), out, fetching=json.dumps(values))
     with h5py.File(out) as file:
         return np.asarray(file[volume.RAW])
 
@@ -251,9 +251,10 @@ def test_a_killed_download_of_pieces_goes_on(tmp_path: Path, server: Server) -> 
     server.stalls["big.zarr/c/1/1/1"] = 9
     entry = {"source": url, "voxel_size": [8, 8, 8]}
     out = tmp_path / "r" / "out.h5"
-    settings = json.dumps({"volume": entry, "download": {"lock": str(tmp_path / "lock")}})
+    fetching = json.dumps({"lock": str(tmp_path / "lock")})
     line = [sys.executable, "-m", "fgnet.download", "volume", "--volume", "v", "--settings",
-            settings, "--output", str(out)]  # fmt: skip
+            json.dumps({"volume": entry}), "--fetching", fetching,
+            "--output", str(out)]  # fmt: skip
     process = subprocess.Popen(line, cwd=ROOT, stderr=subprocess.DEVNULL)
     pieces = out.parent / "sources"
     end = time.monotonic() + 60

@@ -56,10 +56,9 @@ def volumes(lowest: int, highest: int = 3) -> st.SearchStrategy[Labels]:
 @settings(max_examples=60, deadline=None)
 @given(volumes(0), volumes(0), st.tuples(*(st.integers(1, size) for size in SHAPE)))
 def test_blocks_change_nothing(fragments: Labels, truth: Labels, block: Any) -> None:
-    nodes = np.argwhere(np.ones(SHAPE))[::-3]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(overlaps, "BLOCK", block)
-        found = measured(fragments << 40, truth << 40, nodes=nodes)
+        found = measured(fragments << 40, truth << 40)
     fragments, truth = fragments << 40, truth << 40
     expected = metrics.count(fragments, truth)
     assert np.array_equal(found.ids.segments, expected.segments)
@@ -78,7 +77,6 @@ def test_blocks_change_nothing(fragments: Labels, truth: Labels, block: Any) -> 
     assert found.boundaries.inside.tolist() == [
         np.sum(~in_fragments & ~in_truth), np.sum(~in_fragments & in_truth)
     ]  # fmt: skip
-    assert np.array_equal(found.nodes, fragments[tuple(nodes.T)])
     ids = found.shared.merged(neurons=found.owners)
     for row, (fragment, neuron) in enumerate(zip(ids.fragments, ids.neurons, strict=True)):
         both = (fragments == fragment) & (truth == neuron)
@@ -187,25 +185,17 @@ def test_masked_voxels_have_no_edges_and_join_no_components() -> None:
     assert (found.boundaries.inside.tolist(), found.unlabelled) == ([4, 0], 1)
 
 
-def test_nodes_outside() -> None:
-    one = np.ones((2, 3, 4), np.uint64)
-    with pytest.raises(ValueError, match=r"outside of the volume of shape \(2, 3, 4\)"):
-        measured(one, one, nodes=np.array([[0, 3, 0]]))
-
-
 @pytest.mark.parametrize("known", [True, False])
 def test_what_is_stored_is_what_is_read(known: bool) -> None:
     random = np.random.default_rng(1)
-    nodes = np.argwhere(np.full(SHAPE, known))
     truth = random.integers(0, 3, SHAPE) * known
-    found = measured(random.integers(0, 5, SHAPE), truth, nodes=nodes)
+    found = measured(random.integers(0, 5, SHAPE), truth)
     frame = store.Frame((1, 2, 3), (40.0, 4.0, 4.0), (0.0, 8.0, 0.0), 25.0)
     with h5py.File.in_memory() as file:
         store.write(file, found, frame)
         again, where = store.read(file)
     assert where == frame
     assert np.array_equal(again.owners, found.owners) and again.voxels == found.voxels
-    assert np.array_equal(again.nodes, found.nodes)
     for part in ("shared", "boundaries"):
         for name, values in vars(getattr(found, part)).items():
             assert np.array_equal(vars(getattr(again, part))[name], values), name

@@ -1,19 +1,23 @@
 """The report: colours, pictures, tables, and whole pages that need no network."""
 
 import html as html_module
+import importlib.util
 import json
 import re
+import shutil
+import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import h5py
 import nbformat
 import numpy as np
 import numpy.typing as npt
 import pytest
+from conftest import TREATMENT, scores_row
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -24,32 +28,31 @@ from fgnet.errors import InputError
 from fgnet.normalize import stage
 from fgnet.report import (
     __main__,
-    coarse,
     colours,
     curves,
     data,
     html,
     index,
-    mistakes,
     navigation,
-    neurons,
     page,
-    pairs,
     pictures,
+    style,
+)
+from fgnet.report.evaluate import pairs, results, run_lengths, sweeps, verdicts
+from fgnet.report.provenance import records
+from fgnet.report.segment import (
+    coarse,
+    mistakes,
+    neurons,
+    places,
     planes,
     projection,
-    provenance,
     ranks,
-    results,
     slices,
-    style,
-    sweeps,
-    training,
-    verdicts,
     worst,
 )
-from fgnet.report.scene import Files
-from fgnet.settings.report import Report
+from fgnet.report.segment.scene import Files
+from fgnet.report.train import course
 from fgnet.settings.train import Model
 
 Labels = npt.NDArray[Any]
@@ -92,27 +95,37 @@ def files(tmp_path: Path) -> dict[str, Path]:
     truth = np.ones((6, 40, 48), np.uint32)
     truth[:, :, 24:] = 2
     fragments = truth + 2 * (np.arange(40)[:, None] >= 20).astype(np.uint32)
+    raw = np.random.default_rng(0).integers(0, 255, truth.shape)
+    ideal = affinities.from_labels(truth, affinities.NEAREST)[0].astype(np.float32)
+    found = write_scene(tmp_path, raw, truth, fragments, ideal)
+    with h5py.File(found["segmentation"], "a") as file:
+        merges = np.array([[1, 3], [2, 4], [1, 2]], np.uint32)
+        segmentation.write_merges(file, [0.1, 0.5, 0.9], merges, [0, 2, 3])
+    return found
+
+
+def write_scene(
+    folder: Path, raw: Labels, truth: Labels, fragments: Labels, maps: Labels
+) -> dict[str, Path]:
+    """The files of a segmentation but for its merges; both maps are the same."""
     found = {
-        "image": tmp_path / f"{NAME}.h5",
-        "affinities": tmp_path / "affinities.h5",
-        "segmentation": tmp_path / "segmentation.h5",
-        "threshold": tmp_path / "threshold.json",
+        "image": folder / f"{NAME}.h5",
+        "affinities": folder / "affinities.h5",
+        "segmentation": folder / "segmentation.h5",
+        "threshold": folder / "threshold.json",
     }
     with volume.create(found["image"], "normalize", {"low": 1}, []) as file:
-        raw = np.random.default_rng(0).integers(0, 255, truth.shape)
         volume.add(file, volume.RAW, truth.shape, "u1", VOXEL)[:] = raw
         volume.add(file, volume.LABELS, truth.shape, "u4", VOXEL)[:] = truth
-    ideal = affinities.from_labels(truth, affinities.NEAREST)[0].astype(np.float32)
     with volume.create(found["affinities"], "infer", {}, [found["image"]]) as file:
         for name in (volume.AFFINITIES, volume.COARSE_AFFINITIES):
-            data = volume.add(file, name, ideal.shape, "f2", VOXEL)
-            data[:] = ideal
+            kind = "u1" if maps.dtype == np.uint8 else "f2"
+            data = volume.add(file, name, maps.shape, kind, VOXEL)
+            data[:] = maps
             data.attrs["offsets"] = affinities.NEAREST
     with volume.create(found["segmentation"], "agglomerate", {}, []) as file:
         volume.add(file, volume.FRAGMENTS, truth.shape, "u4", VOXEL)[:] = fragments
         segmentation.write_fragments(file, np.arange(1, fragments.max() + 1))
-        merges = np.array([[1, 3], [2, 4], [1, 2]], np.uint32)
-        segmentation.write_merges(file, [0.1, 0.5, 0.9], merges, [0, 2, 3])
     write_choice(found["threshold"], 0.5)
     return found
 
@@ -129,9 +142,9 @@ def write_choice(path: Path, threshold: float) -> None:
 
 def write_scores(path: Path, sums: list[float]) -> Path:
     rows = [
-        scores.Row(
-            threshold=t, segments=3, voi_split=voi, voi_merge=0, voi_sum=voi, arand=voi / 99,
-            rand_precision=1 - voi / 99, average_precision_at=[1 - n / 10 for n in range(10)],
+        scores_row(
+            t, voi, voi / 99, segments=3, rand_precision=1 - voi / 99,
+            average_precision_at=[1 - n / 10 for n in range(10)],
         )
         for t, voi in zip((0.1, 0.5, 0.9), sums, strict=True)
     ]  # fmt: skip
@@ -140,10 +153,7 @@ def write_scores(path: Path, sums: list[float]) -> Path:
     content = scores.Scores(
         voxels_scored=9, voxels_ignored=0, against_ids=sweep, against_components=sweep,
         made_by=record,
-        treatment=scores.Treatment(
-            voxel_size=VOXEL, voxels_unlabelled=1234, voxels_near_border=56, border=25,
-            words="Some voxels count.",
-        ),
+        treatment=TREATMENT.model_copy(update={"voxel_size": VOXEL}),
     )  # fmt: skip
     scores.write(path, content)
     return path
@@ -270,6 +280,14 @@ def test_a_chart_follows_the_scheme_and_tells_its_values() -> None:
     assert [point[2:] for point in bars["points"]] == [["1", "1"], ["5", "3"]]
     top, bottom = float(found[2]), float(found[3])
     assert line["points"][0][1] == pytest.approx(bottom - 0.2 * (bottom - top), abs=0.1)
+    # the legend tells lines and areas apart
+    assert re.findall(r"<span>.*?</span>", source) == [
+        '<span><svg viewBox="0 0 28 10" aria-hidden="true" style="color: var(--c1)">'
+        '<path d="M0 5H28" stroke="currentColor" stroke-width="2.2"/></svg>'
+        "one &amp; &#x27;two&#x27;</span>",
+        '<span><i style="background: var(--c0)"></i>band</span>',
+        '<span><i style="background: var(--c2)"></i>bars</span>',
+    ]
     # two charts on a page share no id, and each refers to its own
     ids = set(re.findall(r' id="(.*?)"', source))
     assert ids and ids == set(re.findall(r'(?:url\(|href=")#(.*?)[")]', source))
@@ -277,25 +295,32 @@ def test_a_chart_follows_the_scheme_and_tells_its_values() -> None:
     assert len(other) == len(ids) and not ids & other
 
 
-def test_the_bar_leads_to_all_pages_of_the_report(tmp_path: Path) -> None:
+def test_the_bar_is_the_same_whatever_the_config(tmp_path: Path) -> None:
     links = [
-        navigation.Link(title=title, page=tmp_path / page, group=group)
+        navigation.Link.checked({"title": title, "page": str(tmp_path / page), "group": group})
         for title, page, group in (
-            ("Overview", "index.html", None), ("a <b>", "train/a.html", "Training"),
+            ("Scores", "evaluate.html", None), ("a <b>", "train/a.html", "Training"),
             ("c", "train/c d.html", "Training"), ("v", "data/v.html", "Data"),
         )
     ]  # fmt: skip
-    own = tmp_path / "train/a.html"
-    text = navigation.bar(links, own).text
-    assert re.findall(r'href="(.*?)"', text) == [
-        "../index.html", "", "c%20d.html", "../data/v.html"
+    text = navigation.bar("train", "../..").text
+    assert re.findall(r'href="../../(.*?)"', text) == [
+        "index.html", "index.html#segmentation", "index.html#training", "index.html#data",
+        "evaluate.html", "provenance.html",
     ]  # fmt: skip
-    assert 'class="here"><summary>Training</summary>' in text
-    assert '<a aria-current="page" href="">a &lt;b&gt;</a>' in text
-    assert ">Data: v</a>" in text
-    text = "".join(part.text for part in navigation.lists(links, links[0].page))
-    assert re.findall(r"<h2>(.*?)</h2>", text) == ["Training", "Data"]
-    assert "Overview" not in text
+    assert (
+        text.count("aria-current") == 1 and 'aria-current="true" href="../../index.html#t' in text
+    )
+    text = navigation.bar("evaluate").text
+    assert 'aria-current="page" href="./evaluate.html"' in text
+    text = "".join(part.text for part in navigation.lists(links, tmp_path / "index.html"))
+    assert re.findall(r'<h2 id="(.*?)">(.*?)</h2>', text) == [
+        ("training", "Training"), ("data", "Data"), ("more", "More")
+    ]  # fmt: skip
+    assert re.findall(r'href="(.*?)"', text) == [
+        "train/a.html", "train/c%20d.html", "data/v.html", "evaluate.html"
+    ]  # fmt: skip
+    assert ">a &lt;b&gt;</a>" in text
 
 
 def test_errors_are_where_they_are() -> None:
@@ -404,16 +429,13 @@ def test_binned_curve_keeps_the_mean() -> None:
 
 def run_page(notebook: str, values: dict[str, Any], output: Path) -> Page:
     logs = output.parent / "logs" / f"{output.stem}.ipynb"
-    page.run(
-        NOTEBOOKS / f"{notebook}.ipynb", json.dumps(values),
-        json.dumps([{"title": "Overview", "page": str(output.parents[1] / "index.html")}]),
-        logs, output,
-    )  # fmt: skip
+    page.run(NOTEBOOKS / f"{notebook}.ipynb", json.dumps(values), "..", logs, output)
     assert nbformat.read(logs, as_version=4).metadata.papermill.exception is None
     found = Page(output)
     assert not {"link", "iframe"} & set(found.tags) and "<script src" not in found.source
     assert all(re.match("data:image/|svg$", source) for source in found.pictures.values())
-    outside = r"""url\((?!#)|@import|Traceback|(src|href|action)=["']?http"""
+    # only a link may lead elsewhere
+    outside = r"""url\((?!#)|@import|Traceback|(src|action)=["']?http|<(?!a )[^>]*href=["']?http"""
     assert not re.search(outside, found.source)
     assert len(found.ids) == len(set(found.ids))
     assert found.links[0] == "../index.html"
@@ -451,6 +473,64 @@ def test_segment_page(files: dict[str, Path], tmp_path: Path) -> None:
         assert found.source.count(f"<li>{words} {place}</li>") == 2
     assert ">75.0%</td>" in found.source and "With their mistakes in <code>" in found.source
     assert 'class="stack" data-first="3"' in found.source
+    assert slices.OWN in found.source
+    assert "stands out" not in found.source  # there is but one segmentation
+
+
+def test_a_page_of_a_thousand_neurons_in_large_noisy_sections(tmp_path: Path) -> None:
+    """Pictures as large as the config allows, of noise, which no format makes smaller: fewer
+    sections are shown, and the page stays below its limit. Places lead to the viewer."""
+    shape = (64, 1024, 1024)
+    random = np.random.default_rng(0)
+    z, y, x = np.ogrid[: shape[0], : shape[1], : shape[2]]
+    truth = np.broadcast_to(1 + y // 32 * 32 + x // 32, shape).astype(np.uint32)
+    truth[truth > 1000] = 0
+    fragments = 1 + (z // 32 * 64 + y // 16) * 32 + x // 32
+    raw = random.integers(0, 256, shape, np.uint8)
+    maps = np.zeros((3, *shape), np.uint8)
+    middle = (..., slice(256, 768), slice(256, 768))
+    maps[middle] = random.integers(0, 256, (3, 64, 512, 512), np.uint8)
+    files = write_scene(tmp_path, raw, truth, fragments.astype(np.uint32), maps)
+    with h5py.File(files["segmentation"], "a") as file:
+        merges = np.stack([np.arange(1, 400), np.arange(2, 401)], 1).astype(np.uint32)
+        segmentation.write_merges(file, [0.5], merges, [len(merges)])
+    listed = Path(entry(tmp_path, "s", [3, 0.5, 4], 1000)["neurons"])
+    content = scores.read(listed, scores.Neurons)
+    boxes = [((0, n // 32 * 32, n % 32 * 32), (63, n // 32 * 32 + 31, n % 32 * 32 + 31))
+             for n in range(1000)]  # fmt: skip
+    found = [one.model_copy(update={"low": low, "high": high})
+             for one, (low, high) in zip(content.neurons, boxes, strict=True)]  # fmt: skip
+    scores.write(listed, content.model_copy(update={"neurons": found}))
+    there = {"address": "http://127.0.0.1:8090", "volume": NAME, "layer": "m & m, a"}
+    values = {"model": "m", "agglomeration": "a", "volume": NAME, "viewer": there, "picture": 512,
+              "neurons": str(listed)}  # fmt: skip
+    values |= {name: str(path) for name, path in files.items()}
+    shown = run_page("segment", values, tmp_path / "report" / "many.html")
+    sections = shown.source.count("<section")
+    assert 1 <= sections < slices.SECTIONS and sections % 2
+    assert len(shown.source) > slices.BUDGET / 3
+    assert shown.source.count('class="card"') == ranks.NUMBER
+    assert sum(name.startswith("Neuron ") for name in shown.pictures) == 3 * ranks.NUMBER
+    assert len(cells(shown.source.split("All neurons</h2>")[1])) == neurons.LISTED
+    where = f"950 more neurons that add less, and all mistakes, are in <code>{listed}</code>"
+    assert where in shown.source
+    # a neuron's middle with its main segment, then its mistakes
+    state = f"http://127.0.0.1:8090/{quote(NAME)}/neuroglancer.json?position="
+    links = [link.removeprefix(f"http://127.0.0.1:8090/client/v/fgnet/#!{state}")
+             for link in shown.links if "#!" in link]  # fmt: skip
+    layer = "layer=m%20%26%20m%2C%20a"
+    assert links[0].endswith(f"&segments=7&{layer}") and len(links) == 4 * ranks.NUMBER
+    assert links[1] == f"10%2C20%2C13&segments=8%2C7&{layer}"
+    assert 'class="copy"' not in shown.source and "fgnet.export serve" in shown.source
+
+
+def test_a_published_volume_opens_in_the_public_client() -> None:
+    there = places.Viewer(address="https://lab.org/em", volume="v", layer="m, a")
+    text = places.show((3, 2, 1), there, (0, 5, 5)).text
+    public = "https://neuroglancer-demo.appspot.com/#!https://lab.org/em/v/neuroglancer.json?"
+    target = html_module.unescape(re.findall('href="(.*?)"', text)[0])
+    assert target == f"{public}position=1%2C2%2C3&segments=5&layer=m%2C%20a" and ">1, 2, 3<" in text
+    assert "serve" not in places.words(there).text
 
 
 def test_a_volume_without_labels_has_pictures_and_no_scores(files: dict[str, Path]) -> None:
@@ -465,6 +545,7 @@ def test_a_volume_without_labels_has_pictures_and_no_scores(files: dict[str, Pat
             copy = coarse.copy(scene)
             text = slices.show(scene, 320).text + worst.show(copy, None).text
             shown.append(re.sub('base64,[^"]*', str(len(text)), text))
+    assert slices.EDGES in shown[0] and slices.OWN not in shown[0]
     assert "Ground truth" not in shown[0] and "Errors" not in shown[0] and "VOI" not in shown[0]
     assert shown[0].count('class="card"') == 4 and shown[1].count('class="card"') == 1
     assert "The largest segments" in shown[0] and "Segment 1" in shown[0]
@@ -548,7 +629,7 @@ def test_train_page(tmp_path: Path) -> None:
         f"{n},{n / 2},{1 / n},{1 / n},{2 / n},0.1," + (",," if n % 2 else f"3,{4 / n},0.5")
         for n in range(1, 9)
     ]
-    history.write_text("\n".join([",".join(training.COLUMNS), *lines]))
+    history.write_text("\n".join([",".join(course.COLUMNS), *lines]))
     augmented, examples = tmp_path / "augmentations.h5", tmp_path / "examples.h5"
     random = np.random.default_rng(0)
     with h5py.File(examples, "w") as file:
@@ -556,6 +637,8 @@ def test_train_page(tmp_path: Path) -> None:
             file.create_group(name).attrs["voxel_size"] = VOXEL
             for end, shape in (("", (20, 30)), ("_xz", (5, 30))):
                 for key in ("raw", "labels", "target", "known", "coarse", "refined"):
+                    if (key, name) == ("coarse", "1 validation"):
+                        continue  # as of a model with one decoder
                     channels = () if key in ("raw", "labels") else (3,)
                     drawn = random.integers(0, 99, (*channels, *shape)).astype(np.uint8)
                     file[f"{name}/{key}{end}"] = drawn
@@ -577,26 +660,27 @@ def test_train_page(tmp_path: Path) -> None:
         "Loss over steps", "VOI and ARAND of the validation block over steps",
         "Learning rate over steps", "Steps per second over steps",
     ]  # fmt: skip
-    shown = ["Raw", "Labels", "Target affinities", "Coarse affinities (A_s)",
-             "Refined affinities (A_r)"]  # fmt: skip
+    shown = ["Raw", "Labels", "Target affinities"]
+    both = [*shown, "Coarse affinities (A_s)", "Refined affinities (A_r)"]
     assert [name.split(":")[0] for name in names[4:]] == [
-        *(f"{title}, {crop}, {plane}" for crop in ("training crop 1", "validation crop 2")
-          for title in shown for plane in ("xy", "xz")),
+        *(f"{title}, {crop}, {plane}" for crop, titles in
+          (("training crop 1", both), ("validation crop 2", [*shown, "Affinities"]))
+          for title in titles for plane in ("xy", "xz")),
         "Augmentation none", "Augmentation cut noise",
     ]  # fmt: skip
 
 
 def test_training_history() -> None:
-    assert training.throughput([(1, 1.0), (3, 2.0), (4, 2.5)]) == [(3, 2.0), (4, 2.0)]
+    assert course.throughput([(1, 1.0), (3, 2.0), (4, 2.5)]) == [(3, 2.0), (4, 2.0)]
 
 
 def test_training_without_steps_and_with_another_file(tmp_path: Path) -> None:
     history = tmp_path / "history.csv"
-    history.write_text(",".join(training.COLUMNS) + "\n")
-    assert "No step was trained" in training.show(history).text
+    history.write_text(",".join(course.COLUMNS) + "\n")
+    assert "No step was trained" in course.show(history).text
     history.write_text("step,loss\n1,2\n")
     with pytest.raises(InputError, match="has no column 'seconds'; train the model again"):
-        training.show(history)
+        course.show(history)
 
 
 def record(path: Path, parameters: int, **settings: Any) -> str:
@@ -634,6 +718,7 @@ def test_evaluate_page(tmp_path: Path) -> None:
     parameters = {"segmentations": values, "models": models, "page": str(output)}
     found = run_page("evaluate", parameters, output)
     assert "unlabelled" not in found.source.replace("are unlabelled", "")
+    assert "the best of each volume stands out. Beneath" in found.source
     assert "s.html" in found.links
 
     # test volumes first; intervals beneath, the best marked, none of a single neuron
@@ -647,7 +732,7 @@ def test_evaluate_page(tmp_path: Path) -> None:
     ] * 2  # fmt: skip
     assert first[0][3] == "10.5000<br/><small>8.6000 to 12.4000</small>"
     assert first[1][3] == "<strong>9.2500</strong><br/><small>7.3500 to 11.1500</small>"
-    assert first[3][3] == "1.0000" and first[4][2:] == ["-", "-", "-"]
+    assert first[3][3] == "1.0000" and first[4][2:] == ["0.0000"] * 3
     assert first[5][1] == "<strong>0.9066</strong>"  # higher is better
     assert "9.2500" in components and 'data-name="VOI sum"' in components
 
@@ -660,13 +745,13 @@ def test_evaluate_page(tmp_path: Path) -> None:
 
     # models that differ in the seed alone share a row
     rows = cells(compared)
-    assert rows[0][:4] == ["one, two", "fgnet", "large, frozen", "gate"]
+    assert rows[0][:4] == ["one, two", "fgnet", "SAM2 large, frozen", "gate"]
     low = "<strong>9.875 ± 0.884</strong>"
     assert rows[0][7:] == [
-        low, "<strong>0.000 ± 0.000</strong>", low, "<strong>0.100 ± 0.009</strong>",
+        low, "0.000 ± 0.000", low, "<strong>0.100 ± 0.009</strong>",  # equals do not stand out
         "1.23 M", "0.50 M", "100", "90.0 s",
     ]  # fmt: skip
-    assert rows[1][:1] + rows[1][2:6] == ["other", "large, random, LoRA 8", "-", "dual", "12"]
+    assert rows[1][:1] + rows[1][2:6] == ["other", "SAM2 large, random, LoRA 8", "-", "dual", "12"]
     assert rows[1][9] == "12.000"
 
     # one and two have the same noise, so that their difference is sure; of other it is not
@@ -696,6 +781,32 @@ def test_curves_that_do_not_fit_are_counted(
     assert text.count("<h3>") == 1 and "<p>2 more would not fit on the page;" in text
 
 
+def test_a_chart_of_many_models_has_its_legend_below(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = results.read(
+        results.entries([entry(tmp_path, f"model <{n}>", [1, 2, 3]) for n in range(17)])
+    )
+    text = sweeps.precision(found).text
+    chart, legend = text.split("</svg>", 1)
+    samples = re.findall(r"<span>(<svg.*?</svg>)(.*?)</span>", legend)
+    assert [name for _, name in samples] == [f"model &lt;{n}&gt; · mean" for n in range(17)]
+    assert len({sample for sample, _ in samples}) == 17  # each its own colour and dashes
+    assert "model" not in chart.split("data-top")[1] and "best" not in text
+    # of more than can be told apart, those with the highest precision
+    row = found[0].file.against_ids.chosen
+    better = row.model_copy(update={"average_precision_at": [1.0] * 10})
+    verdict = found[0].file.against_ids.model_copy(update={"chosen": better})
+    last = found[16].file.model_copy(update={"against_ids": verdict})
+    monkeypatch.setattr(sweeps, "MOST", 2)
+    text = sweeps.precision([*found[:16], results.Result(found[16].entry, last)]).text
+    assert "(test): the best 2 of 17</figcaption>" in text
+    assert re.findall(r"</svg>(model.*?) · mean</span>", text) == [
+        "model &lt;0&gt;",
+        "model &lt;16&gt;",
+    ]
+
+
 def test_models_scored_on_different_voxels_have_no_difference(tmp_path: Path) -> None:
     found = results.read(
         results.entries([entry(tmp_path, name, [1, 2, 3]) for name in ("one", "two")])
@@ -707,24 +818,50 @@ def test_models_scored_on_different_voxels_have_no_difference(tmp_path: Path) ->
     assert "no interval" in str([html.text(cell) for cell in pairs.rows([found[0], changed])[1]])
 
 
+def follow(folder: Path, model: str, normalised: float | None) -> results.Entry:
+    """An entry with a file of run lengths, of none where there is none."""
+    runs = None
+    if normalised is not None:
+        runs = scores.RunLength(
+            threshold=0.5, expected=2.5, normalised=normalised, with_mergers=3, correct=0.5,
+            merged=0.25, split=0.125, omitted=0.125, mergers=1200,
+        )  # fmt: skip
+    content = scores.RunLengths(
+        neurons=2, micrometres=9, tolerance=100, words=f"So it is with {NAME}.", skeletons={},
+        threshold=0.5, chosen=runs, resamples=1000, sweep=[runs] if runs else [], made_by={},
+        intervals=scores.RunIntervals(expected=(1, 3), normalised=(0.125, 0.75)) if runs else None,
+    )  # fmt: skip
+    path = folder / f"{model}.run_lengths.json"
+    scores.write(path, content)
+    names = {"model": model, "agglomeration": "mean", "volume": NAME, "split": "predict"}
+    return results.Entry.checked({**names, "run_lengths": str(path)})
+
+
 def test_run_lengths_stand_where_there_are_lines(tmp_path: Path) -> None:
-    found = results.read(
-        results.entries([entry(tmp_path, name, [1, 2, 3]) for name in ("one", "two")])
+    assert (
+        run_lengths.show(
+            [results.Entry.checked({"model": "m", "agglomeration": "a", "volume": "v"})]
+        ).text
+        == ""
     )
-    assert verdicts.run_lengths(found).text == ""
-    runs = scores.RunLength(expected=2.5, normalised=0.25, with_mergers=3, correct=0.5, merged=0.25,
-                            split=0.125, omitted=0.125, mergers=1200)  # fmt: skip
-    followed = []
-    for one, normalised in zip(found, (0.25, 0.5), strict=True):
-        row = one.file.against_ids.chosen.model_copy(
-            update={"run_length": runs.model_copy(update={"normalised": normalised})}
-        )
-        verdict = one.file.against_ids.model_copy(update={"chosen": row})
-        file = one.file.model_copy(update={"against_ids": verdict})
-        followed.append(results.Result(one.entry, file))
-    first, second = cells(verdicts.run_lengths(followed).text)
-    assert first[1:] == ["2.500", "0.2500", "3.000", "1,200", "50.0%", "25.0%", "12.5%", "12.5%"]
-    assert second[2] == "<strong>0.5000</strong>"
+    found = run_lengths.show([follow(tmp_path, "one", 0.25), follow(tmp_path, "two", 0.5)]).text
+    first, second = cells(found)
+    assert first[1:] == [
+        "2.500<br/><small>1.000 to 3.000</small>", "0.2500<br/><small>0.1250 to 0.7500</small>",
+        "3.000", "1,200", "50.0%", "25.0%", "12.5%", "12.5%",
+    ]  # fmt: skip
+    assert second[2].startswith("<strong>0.5000</strong>")
+    # where no skeleton lies in a volume, the page says why there are none
+    found = run_lengths.show([follow(tmp_path, "none", None)]).text
+    assert "<table" not in found and "So it is with" in found
+
+
+def test_a_page_of_run_lengths_alone(tmp_path: Path) -> None:
+    one = follow(tmp_path, "m", 0.25).model_dump(mode="json")
+    parameters = {"segmentations": [one], "models": {"m": record(tmp_path / "1.json", 1)}}
+    found = run_page("evaluate", parameters, tmp_path / "report" / "e.html")
+    assert "Run lengths" in found.source and "0.2500" in found.source
+    assert "so no voxel is scored" in found.source
 
 
 def test_an_evaluate_page_without_scores(tmp_path: Path) -> None:
@@ -732,7 +869,7 @@ def test_an_evaluate_page_without_scores(tmp_path: Path) -> None:
     models = {"m": record(tmp_path / "1.json", 1)}
     parameters = {"segmentations": [values], "models": models}
     found = run_page("evaluate", parameters, tmp_path / "report" / "e.html")
-    assert "there are no scores" in found.source and not found.pictures
+    assert "so no voxel is scored" in found.source and not found.pictures
 
 
 def test_provenance_page(files: dict[str, Path], tmp_path: Path) -> None:
@@ -757,7 +894,7 @@ def test_provenance_page(files: dict[str, Path], tmp_path: Path) -> None:
     assert "<td>train.seed</td>" in found.source
     assert "${FGNET_DATA}/é" in found.source
     assert "https://c.org/d" in found.source
-    assert dict(provenance.records(values["files"]))[values["files"][-1]]["stage"] == "evaluate"
+    assert dict(records.read(values["files"]))[values["files"][-1]]["stage"] == "evaluate"
 
 
 def make_notebook(path: Path, code: str) -> Path:
@@ -777,7 +914,7 @@ def test_the_kernel_is_this_python_whatever_the_user_has(
     monkeypatch.setenv("JUPYTER_PATH", str(spec.parents[2]))
     code = "import sys, fgnet\nprint('warning', file=sys.stderr)\nsys.executable"
     notebook, executed = make_notebook(tmp_path / "n.ipynb", code), tmp_path / "logs" / "n.ipynb"
-    page.run(notebook, "{}", "[]", executed, tmp_path / "n.html")
+    page.run(notebook, "{}", ".", executed, tmp_path / "n.html")
     source = (tmp_path / "n.html").read_text()
     assert sys.executable in source
     assert "warning" not in source
@@ -803,7 +940,7 @@ def test_a_page_that_fails_leaves_its_notebook_and_no_page(
 
 def test_unknown_parameters_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown parameter 'modle'; it knows augmentations, ex"):
-        page.run(NOTEBOOKS / "train.ipynb", '{"modle": 1}', "[]", tmp_path / "l", tmp_path / "o")
+        page.run(NOTEBOOKS / "train.ipynb", '{"modle": 1}', ".", tmp_path / "l", tmp_path)
 
 
 def test_landing_page(files: dict[str, Path], tmp_path: Path) -> None:
@@ -811,6 +948,7 @@ def test_landing_page(files: dict[str, Path], tmp_path: Path) -> None:
     own.parent.mkdir()
     own.touch()
     values = {
+        "title": "A <title>",
         "segmentations": [
             entry(tmp_path, "train", [1, 1, 1], split="train", volume="other"),
             entry(tmp_path, "one", [3, 10.5, 4], page=str(own)),
@@ -820,14 +958,16 @@ def test_landing_page(files: dict[str, Path], tmp_path: Path) -> None:
         "picture": {
             "title": "Neurons",
             "files": {name: str(path) for name, path in files.items()},
+            "longest": 320,
         },
     }
     output, table = tmp_path / "report" / "index.html", tmp_path / "report" / "scores.txt"
-    index.run(json.dumps(values), Report(title="A <title>"), output, table)
+    index.run(json.dumps(values), output, table)
     found = Page(output)
     assert "<title>A &lt;title&gt;</title>" in found.source
     assert len(found.pictures) == 6
-    assert [(output.parent / unquote(link)).resolve() for link in found.links] == [own] * 3
+    places = [(output.parent / unquote(link)).resolve() for link in found.links]
+    assert places[len(navigation.ENTRIES) :] == [own] * 2
     lines = table.read_text(encoding="utf-8").splitlines()
     assert [line.split()[-6:] for line in lines[1:3]] == [
         ["10.5000", "0.0000", "10.5000", "0.1061", "10.5000", "0.1061"],
@@ -837,13 +977,61 @@ def test_landing_page(files: dict[str, Path], tmp_path: Path) -> None:
 
 def test_landing_page_without_scores(tmp_path: Path) -> None:
     output, table = tmp_path / "index.html", tmp_path / "scores.txt"
-    index.run('{"segmentations": [], "pages": []}', Report(), output, table)
-    assert "no scores" in output.read_text()
+    index.run('{"title": "T", "segmentations": [], "pages": []}', output, table)
+    assert "so no voxel is scored" in output.read_text()
     assert "no scores" in table.read_text()
 
 
-def test_more_neurons_than_a_table_holds(tmp_path: Path) -> None:
-    file = Path(entry(tmp_path, "many", [1, 2, 3], 60)["neurons"])
-    text = neurons.table(scores.read(file, scores.Neurons).neurons, file).text
-    assert len(cells(text)) == neurons.LISTED == 50
-    assert f"10 more neurons that add less, and all mistakes, are in <code>{file}" in text
+SCREENSHOTS = NOTEBOOKS.parent / "docs/screenshots.py"
+BROWSER = any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome")))
+
+
+@pytest.mark.skipif(not BROWSER, reason="there is no chromium or google-chrome on PATH")
+def test_a_page_on_paper_is_light_and_cuts_nothing(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("screenshots", SCREENSHOTS)
+    assert spec and spec.loader
+    screenshots = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(screenshots)
+    wide = html.table(["a"] * 30, [["a number of words"] * 30])
+    body = html.join([html.tag("h1", "T"), html.tag("h2", "U"), wide,
+                      html.details("folded", html.tag("b", "shown"))])  # fmt: skip
+    path = tmp_path / "page.html"
+    above = navigation.bar("index")
+    path.write_text(html.page(body.text, above), encoding="utf-8")
+    asked = {
+        "light": "getComputedStyle(document.body).backgroundColor",
+        "ink": "getComputedStyle(document.body).color",
+        "bar": "getComputedStyle(document.querySelector('nav')).display",
+        "heading": "getComputedStyle(document.querySelector('h2')).breakAfter",
+        "row": "getComputedStyle(document.querySelector('tr')).breakInside",
+        "table": "getComputedStyle(document.querySelector('.wide')).overflowX",
+        "folded": "document.querySelector('details b').checkVisibility({contentVisibilityAuto: 1})",
+    }
+    found = {}
+    with screenshots.browser() as shown:
+        for media in ("screen", "print"):
+            shown.shot(path, "desktop", "dark", "body", media)
+            found[media] = {
+                name: shown.call("Runtime.evaluate", expression=code)["result"]["value"]
+                for name, code in asked.items()
+            }
+    assert found["print"] == {
+        "light": "rgb(255, 255, 255)", "ink": "rgb(28, 33, 38)", "bar": "none",
+        "heading": "avoid", "row": "avoid", "table": "visible", "folded": True,
+    }  # fmt: skip
+    assert found["screen"]["light"] == "rgb(20, 24, 28)" and found["screen"]["bar"] == "flex"
+    assert found["screen"]["table"] == "auto" and not found["screen"]["folded"]
+
+
+@pytest.mark.skipif(not BROWSER, reason="there is no chromium or google-chrome on PATH")
+def test_screenshots_fail_where_a_page_is_too_wide(tmp_path: Path) -> None:
+    def shoot(body: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "page.html").write_text(html.page(body), encoding="utf-8")
+        command = [sys.executable, SCREENSHOTS, "--report", tmp_path, "--output", tmp_path,
+                   "--pages", "page.html"]  # fmt: skip
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert shoot(f"<h1>T</h1>{html.table(['a'] * 30, [['words'] * 30]).text}").returncode == 0
+    done = shoot('<h1>T</h1><div style="width: 500px">wide</div>')
+    assert done.returncode == 1 and "page.html: 516 wide on a phone of 390" in done.stderr
+    assert (tmp_path / "page-desktop-dark.png").is_file()

@@ -51,6 +51,14 @@ def tiny(**changes: Any) -> dict[str, Any]:
         ),
         ({"volumes__whole__resample": 8}, ["volumes.whole.resample: a list is needed, such as"]),
         ({"volumes__test__inverted": True}, ["volumes.test", "inverted belongs", "'whole'"]),
+        (
+            {"volumes__validation": {"source": "a.h5", "split": "validation"}},
+            ["volumes.validation: split is 'validation', which takes ground truth", "`labels`"],
+        ),
+        (
+            {"volumes__test": {"source": "a.h5", "split": "test"}, "evaluate__skeletons": {}},
+            ["volumes.test: split is 'test'", "give it `labels` or `skeletons`"],
+        ),
     ],
 )
 def test_a_mistake_is_told_in_one_sentence(change: dict[str, Any], words: list[str]) -> None:

@@ -1,6 +1,8 @@
 """Skeletons: given with a volume in any format, or derived from its labels."""
 
+import gzip
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,10 @@ from cloudvolume.datasource.precomputed import sharding
 from server import Server
 
 from fgnet import skeletons, volume
-from fgnet.download.__main__ import run_volume
+from fgnet.download.__main__ import run_skeletons, run_volume
 from fgnet.errors import InputError
-from fgnet.normalize.stage import run as normalize
 from fgnet.settings.config import load
+from fgnet.settings.sources import SkeletonSource
 from fgnet.skeletons import Skeletons
 
 SHAPE = (10, 40, 50)
@@ -66,26 +68,27 @@ def image(tmp_path: Path) -> dict[str, Any]:
 
 
 def download(folder: Path, entry: dict[str, Any]) -> Skeletons:
-    """The skeletons of a volume, carried through normalize, which has no labels."""
+    """The skeletons of a volume, which has no labels."""
     settings = {"backoff": 0.01, "retries": 1, "lock": str(folder / "checksums.lock")}
-    entry = load({"volumes": {"a": {**entry, "split": "predict"}}, "evaluate": {"threshold": 0.5},
-                  "train": {"models": {"a": {"checkpoint": "a.pt"}}}}
-                 ).volume_download("a").volume.model_dump(mode="json")  # fmt: skip
-    run_volume("a", json.dumps({"volume": entry, "download": settings}), folder / "down/a.h5")
-    normalize(folder / "down/a.h5", folder / "norm/a.h5", "{}")
-    with volume.opened(folder / "norm/a.h5") as file, volume.opened(folder / "down/a.h5") as first:
-        assert volume.LABELS not in file
-        read, given = skeletons.read(first), volume.made_by(first)["inputs"]
-        assert {*read.record.get("files", {}).values()} <= {*given.values()}
-        assert json.dumps(read.record) == json.dumps(skeletons.read(file).record)
-        return skeletons.read(file)
+    config = load({"volumes": {"a": {**entry, "split": "predict"}}, "evaluate": {"threshold": 0.5},
+                   "train": {"models": {"a": {"checkpoint": "a.pt"}}}, "download": settings}
+                  )  # fmt: skip
+    image, lines = folder / "down/a.h5", folder / "down/skeletons/a.h5"
+    fetching = config.download.canonical()
+    run_volume("a", config.volume_download("a").canonical(), image, fetching=fetching)
+    run_skeletons("a", image, config.skeletons_download("a").canonical(), lines, fetching=fetching)
+    with volume.opened(image) as file:
+        assert volume.made_by(file)["settings"]["volume"]["skeletons"] is None
+    with volume.opened(lines) as file:
+        found, given = skeletons.read(file), volume.made_by(file)["inputs"]
+        assert {*found.record.get("files", {}).values()} <= {*given.values()}
+        return found
 
 
 def agrees(found: Skeletons, names: tuple[int, int] = (1, 2)) -> None:
     assert np.allclose(found.nodes, nm(np.concatenate([FIRST, SECOND])), atol=1e-3)
     assert found.neurons.tolist() == [names[0]] * 4 + [names[1]] * 3
-    edges = {tuple(sorted(edge)) for edge in found.edges.tolist()}
-    assert edges == {(0, 1), (1, 2), (1, 3), (4, 5), (5, 6)}
+    assert sorted(found.edges.tolist()) == [[0, 1], [1, 2], [1, 3], [4, 5], [5, 6]]
     place = skeletons.voxels(found.nodes, SIZE, ORIGIN)
     assert np.array_equal(place, np.concatenate([FIRST, SECOND]))
 
@@ -124,6 +127,33 @@ def test_ids_are_the_files_names_where_these_are_numbers(
     agrees(download(tmp_path, {**image, "skeletons": given}), (1, 2))
 
 
+def test_packed_files_have_the_ids_that_they_are_packed_under(
+    tmp_path: Path, image: dict[str, Any]
+) -> None:
+    first, second = swc(nm(FIRST), PARENTS), swc(nm(SECOND), PARENTS[:3])
+    folder = tmp_path / "packed"
+    folder.mkdir()
+    for name, text in (("7.swc.gz", first), ("30.swc.gz", second)):
+        (folder / name).write_bytes(gzip.compress(text.encode()))
+    agrees(download(tmp_path, {**image, "skeletons": {"path": str(folder), "unit": "nm"}}), (7, 30))
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as file:
+        file.writestr("cells/7.swc", first)
+        file.writestr("cells/30.swc", second)
+    given = {"path": str(tmp_path / "all.zip"), "unit": "nm"}
+    found = download(tmp_path, {**image, "skeletons": {**given, "member": "cells/30.swc"}})
+    assert np.unique(found.neurons).tolist() == [30]
+    with pytest.raises(InputError, match=r"holds cells/7.swc, cells/30.swc; say with `member`"):
+        download(tmp_path, {**image, "skeletons": given})
+
+
+def test_an_edge_that_is_given_twice_is_one(tmp_path: Path, image: dict[str, Any]) -> None:
+    edge = '<edge source="0" target="1"/>'
+    back = edge.replace("source", "to").replace("target", "source").replace("to", "target")
+    assert edge in nml()
+    (tmp_path / "a.nml").write_text(nml().replace(edge, edge + back + edge))
+    agrees(download(tmp_path, {**image, "skeletons": str(tmp_path / "a.nml")}), (12, 30))
+
+
 def test_nml_has_its_own_scale(tmp_path: Path, image: dict[str, Any]) -> None:
     (tmp_path / "a.nml").write_text(nml())
     agrees(download(tmp_path, {**image, "skeletons": str(tmp_path / "a.nml")}), (12, 30))
@@ -159,9 +189,12 @@ def test_precomputed_here_and_over_a_network(
         (layer / name).write_bytes(content)
         server.put(f"seg/lines/{name}", content)
     agrees(download(tmp_path, {**image, "skeletons": str(layer)}), (5, 2**40))
-    # a segmentation says where its skeletons lie
+    # a segmentation says where its skeletons lie, and a change of one there is seen
     info = json.dumps({"type": "segmentation", "skeletons": "lines"})
     (tmp_path / "seg" / "info").write_text(info)
+    names = ["info", f"lines/{2**40}", "lines/5", "lines/info", "lines/provenance"]
+    watched = SkeletonSource.checked({"path": f"file://{tmp_path}/seg"}).local_files()
+    assert sorted(watched) == [str(tmp_path / "seg" / name) for name in names]
     server.put("seg/info", info.encode())
     found = download(tmp_path, {**image, "skeletons": str(tmp_path / "seg")})
     agrees(found, (5, 2**40))
@@ -225,10 +258,10 @@ def test_a_crop_and_a_box_cut_nodes_with_their_edges(tmp_path: Path, image: dict
     assert found.edges.tolist() == [[0, 1], [0, 2]]
     assert found.neurons.tolist() == [12, 12, 12, 30]
     # a segmentation of the first 22 rows of the cropped volume
-    with volume.opened(tmp_path / "norm/a.h5") as file:
+    with volume.opened(tmp_path / "down/a.h5") as file:
         raw = volume.dataset(file, volume.RAW)
         size, offset = volume.voxel_size(raw), volume.offset(raw)
-        part = skeletons.within(skeletons.read(file), size, offset, (7, 22, 45))
+    part = skeletons.within(found, size, offset, (7, 22, 45))
     assert np.allclose(part.nodes, nm(FIRST[1:3])) and part.edges.tolist() == [[0, 1]]
     # at another voxel size they lie where they lay
     again = download(tmp_path, {**entry, "resample": [40, 8, 8]})
@@ -279,7 +312,7 @@ def test_what_is_wrong_is_told_in_a_sentence(
     with pytest.raises(InputError, match=message):
         download(tmp_path, {**image, "skeletons": {"path": str(tmp_path / name), "unit": unit,
                                                    **more}})  # fmt: skip
-    assert not (tmp_path / "down/a.h5").exists()
+    assert not (tmp_path / "down/skeletons/a.h5").exists()
 
 
 def test_the_config_and_folders_without_skeletons(tmp_path: Path, image: dict[str, Any]) -> None:
@@ -288,10 +321,10 @@ def test_the_config_and_folders_without_skeletons(tmp_path: Path, image: dict[st
     with pytest.raises(InputError, match="path is a list, a precomputed layer is one path"):
         given = {"path": ["a", "b"], "format": "precomputed"}
         download(tmp_path, {**image, "skeletons": given})
-    with pytest.raises(InputError, match="skeletons has no place beside phantom"):
-        download(tmp_path, {"phantom": {}, "skeletons": "a.swc"})
     (tmp_path / "a.swc").write_text(swc(nm(FIRST), PARENTS))
     entry = {**image, "skeletons": {"path": [str(tmp_path / "a.swc")], "unit": "nm"}}
     values = {"volumes": {"v": {**entry, "split": "predict"}}, "evaluate": {"threshold": 0.5},
               "train": {"models": {"a": {"checkpoint": "a.pt"}}}}  # fmt: skip
-    assert str(tmp_path / "a.swc") in load(values).volumes["v"].local_files()
+    entry = load(values).volumes["v"]
+    assert entry.skeletons is not None and entry.local_files() == [image["source"]]
+    assert entry.skeletons.local_files() == [str(tmp_path / "a.swc")]

@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fgnet.fingerprint import sources
+from fgnet.fingerprint import ASIDE, PACKAGE, sources
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-RULES = ["Snakefile", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("workflow/*/*.smk"))]
+RULES = [
+    "Snakefile",
+    "workflow/Snakefile",
+    *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("workflow/*/*.smk")),
+]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +68,7 @@ IMPORTED_AS = {
     "traitlets": "ipykernel", "urllib3": "requests", "yaml": "pyyaml",
 }  # fmt: skip
 FAMILIES = {
-    "data": ("download", "normalize"),
+    "data": ("download", "normalize", "mask"),
     "model": ("train", "infer"),
     "agglomerate": ("agglomerate", "evaluate"),
     "report": ("report",),
@@ -77,8 +81,11 @@ FAMILIES = {
 def test_an_environment_holds_what_its_stages_import(family: str) -> None:
     environment = yaml.safe_load((ROOT / f"envs/{family}.yaml").read_text())
     pins = {pin.split("==")[0] for pin in environment["dependencies"][-1]["pip"]}
+    pages = ROOT.glob("notebooks/*.ipynb") if family == "report" else ()
+    read = {path for notebook in pages for path in sources("report", "page", notebook)}
+    read |= {PACKAGE / f"{name}.py" for name in ASIDE}
     for stage in FAMILIES[family]:
-        for path in sources(stage):
+        for path in read | set(sources(stage)):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Import):
                     roots = [alias.name for alias in node.names]

@@ -29,6 +29,7 @@ from fgnet.settings.train import NEIGHBOURHOODS, Model
 from fgnet.train import optimization, validation
 from fgnet.train.__main__ import main
 from fgnet.train.crops import Crops, region
+from fgnet.train.data import gathered as data_of
 from fgnet.train.engine import Engine
 from fgnet.train.processes import Processes
 from fgnet.train.state import Saved, alone
@@ -41,6 +42,7 @@ SETTINGS: dict[str, Any] = {
 
 
 def arguments(folder: Path, data: Path, *options: str, **changes: Any) -> list[str]:
+    seconds = str(changes.pop("save_seconds", 300))
     settings = json.dumps({**SETTINGS, **changes})
     return [
         "--volumes", str(data), "--validation", str(data), "--settings", settings,
@@ -48,7 +50,7 @@ def arguments(folder: Path, data: Path, *options: str, **changes: Any) -> list[s
         "--output", str(folder / "c.pt"), "--last", str(folder / "l.pt"),
         "--history", str(folder / "h.csv"), "--made-by", str(folder / "made_by.json"),
         "--augmentations", str(folder / "a.h5"), "--examples", str(folder / "e.h5"),
-        "--threads", "1", *options,
+        "--threads", "1", "--save-seconds", seconds, *options,
     ]  # fmt: skip
 
 
@@ -69,13 +71,12 @@ def engine(folder: Path, data: Path, **changes: Any) -> Engine:
     settings = Model.checked({**SETTINGS, **changes})
     assert settings.network is not None
     torch.manual_seed(0)
-    crops = [
-        Crops([region(data, Box.checked({}), settings, held_back)], settings, not held_back)
-        for held_back in (False, True)
-    ]
-    network = build(settings.network, len(settings.offsets))
+    found = data_of([data], [data], {"train": [{}], "validation": [{}]}, settings)
+    network = build(settings.network, found.outputs)
     device = torch.device("cpu")
-    return Engine(network, settings, *crops, Saved(folder / "s.pt", "key"), Processes(), device, 0)
+    saved = Saved(folder / "s.pt", "key", seconds=300)
+    crops = found.training, found.held_back, found.objective
+    return Engine(network, settings, *crops, saved, Processes(), device, 0)
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from fgnet import segmentation
 from fgnet.agglomerate import hierarchy, regions
-from fgnet.agglomerate.blockwise import Contacts
+from fgnet.agglomerate.graphs import Contacts
 from fgnet.agglomerate.regions import Graph
 from fgnet.progress import silenced, track
 from fgnet.settings.agglomerate import Hierarchical, Method, Multicut, MutexGraph

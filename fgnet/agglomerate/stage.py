@@ -1,7 +1,7 @@
-"""The steps of the stage, from files to files.
+"""From affinities to fragments and their merges, by one job or after several, with one result.
 
-A volume's fragments and region graph are made by one job (:func:`run`) or by several
-(:func:`run_fragments`, :func:`run_index`, :func:`run_graph`, :func:`run_merge`), with one result.
+:func:`run` does everything; where several jobs share the work, :mod:`fgnet.agglomerate.fill`,
+:mod:`fgnet.agglomerate.index` and :mod:`fgnet.agglomerate.collect` come before :func:`run_merge`.
 """
 
 import logging
@@ -12,20 +12,14 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from fgnet import blocks, joined, ledger, segmentation, volume
-from fgnet.agglomerate import blockwise, graphs, merge, mutex, source
-from fgnet.agglomerate.blockwise import Contacts, Job
+from fgnet import joined, ledger, segmentation, volume
+from fgnet.agglomerate import collect, fill, graphs, merge, mutex, source
 from fgnet.agglomerate.fragments import make
+from fgnet.agglomerate.graphs import Contacts
+from fgnet.agglomerate.job import Job, dataset
 from fgnet.agglomerate.source import Affinities
 from fgnet.errors import InputError
-from fgnet.settings.agglomerate import (
-    FragmentStep,
-    GraphStep,
-    Method,
-    Mutex,
-    MutexGraph,
-    Waterz,
-)
+from fgnet.settings.agglomerate import Method, Mutex, MutexGraph, Waterz
 
 LOG = logging.getLogger(__name__)
 
@@ -55,14 +49,14 @@ def segment(affinities: Affinities, out: h5py.File, method: Method) -> None:
     ledger.voxels(math.prod(shape))
     if method.whole:
         ids = whole(affinities, out, method)
-        _add(out, shape, affinities)[:] = ids
+        dataset(out, shape, affinities)[:] = ids
         return
     job = Job.make(shape, method.blocks)
-    ids = _add(out, shape, affinities)
+    ids = dataset(out, shape, affinities)
     step, size = method.fragment_step(), volume.voxel_size(affinities.data)
-    known = blockwise.fill(affinities, ids, job, step, size)
+    known = fill.fill(affinities, ids, job, step, size)
     LOG.info("%d fragments in %s voxels", len(known), shape)
-    contacts = blockwise.collect(affinities, ids, known, job, method.graph_step())
+    contacts = collect.collect(affinities, ids, known, job, method.graph_step())
     finish(out, known, contacts, method)
 
 
@@ -99,70 +93,13 @@ def whole(affinities: Affinities, out: h5py.File, method: Method) -> npt.NDArray
     return ids[found.labels]
 
 
-def run_fragments(input: Path, output: Path, settings: str, shard: int, shards: int) -> None:
-    """Fragments of the blocks of job number ``shard`` (from 0) of ``shards``.
-
-    Args:
-        input: affinities of the volume.
-        output: a piece with fragments of the job's box.
-        settings: JSON of :class:`fgnet.settings.agglomerate.FragmentStep`.
-    """
-    step = FragmentStep.from_json(settings)
-    with volume.opened(input) as file:
-        affinities = source.opened(file, None)
-        job = Job.make(affinities.shape, step.blocks, shard, shards)
-        with volume.create(output, "agglomerate", step.model_dump(mode="json"), [input]) as out:
-            joined.mark(out, job.bounds, job.shape)
-            ledger.voxels(job.voxels)
-            ids = _add(out, tuple(b - a for a, b in job.bounds), affinities, job.bounds)
-            size = volume.voxel_size(affinities.data)
-            known = blockwise.fill(affinities, ids, job, step, size)
-            segmentation.write_fragments(out, known)
-
-
-def run_index(first: Path, output: Path) -> None:
-    """One file over the fragments of all jobs, which knows the ids of all."""
-    paths = joined.beside(first)
-    with volume.create(output, "agglomerate", {}, []) as out:
-        joined.join(out, output, paths)
-        known = [np.empty(0, np.uint64)]
-        for path in paths:
-            with volume.opened(path) as piece:
-                known.append(segmentation.fragments(piece))
-        segmentation.write_fragments(out, np.unique(np.concatenate(known)))
-
-
-def run_graph(
-    input: Path, index: Path, output: Path, settings: str, shard: int, shards: int
-) -> None:
-    """The part of the region graph that the blocks of a job own.
-
-    Args:
-        input: affinities of the volume.
-        index: its fragments, from :func:`run_index`.
-        output: edges, see :mod:`fgnet.agglomerate.graphs`.
-        settings: JSON of :class:`fgnet.settings.agglomerate.GraphStep`.
-    """
-    step = GraphStep.from_json(settings)
-    with volume.opened(input) as file, volume.opened(index) as found:
-        affinities = source.opened(file, step.shortest)
-        job = Job.make(affinities.shape, step.blocks, shard, shards)
-        ledger.voxels(job.voxels)
-        ids = volume.dataset(found, volume.FRAGMENTS, kind="u")
-        known = segmentation.fragments(found)
-        contacts = blockwise.collect(affinities, ids, known, job, step)
-        record = step.model_dump(mode="json")
-        with volume.create(output, "agglomerate", record, [input, index]) as out:
-            graphs.write(out, contacts)
-
-
 def run_merge(fragments: Path, graph: Path, index: Path, output: Path, settings: str) -> None:
     """Merge the fragments of a volume along the region graph of all jobs.
 
     Args:
-        fragments: the first piece from :func:`run_fragments`.
-        graph: the first from :func:`run_graph`.
-        index: from :func:`run_index`.
+        fragments: the first piece from :mod:`fgnet.agglomerate.fill`.
+        graph: the first from :mod:`fgnet.agglomerate.collect`.
+        index: from :mod:`fgnet.agglomerate.index`.
         output: a segmentation, see :mod:`fgnet.segmentation`.
         settings: JSON of :class:`fgnet.settings.agglomerate.Method`.
     """
@@ -178,16 +115,3 @@ def run_merge(fragments: Path, graph: Path, index: Path, output: Path, settings:
 def shortest(method: Method) -> int | None:
     """The length in voxels from which on a method reads long-range affinities."""
     return method.merge.shortest if isinstance(method.merge, Mutex | MutexGraph) else None
-
-
-def _add(
-    out: h5py.File,
-    shape: tuple[int, ...],
-    affinities: Affinities,
-    bounds: blocks.Bounds = (),
-) -> h5py.Dataset:
-    """The dataset of fragments of a volume, or of a box of it."""
-    size, offset = volume.voxel_size(affinities.data), volume.offset(affinities.data)
-    first = [start for start, _ in bounds] or [0, 0, 0]
-    start = [o + n * nm for o, n, nm in zip(offset, first, size, strict=True)]
-    return volume.add(out, volume.FRAGMENTS, shape, np.uint64, size, start)

@@ -20,6 +20,8 @@ class Assembled:
     Attributes:
         voxel_size: nm along z, y, x.
         offset: place of the first voxel in nm along z, y, x.
+        source_voxel_size: of the image before it was resampled, nm.
+        source_offset: nm, where the voxel begins that the source's viewers call 0, 0, 0.
     """
 
     image: Layer
@@ -27,6 +29,8 @@ class Assembled:
     mask: Layer | None
     voxel_size: Triple
     offset: Triple
+    source_voxel_size: Triple
+    source_offset: Triple
 
     def layers(self) -> list[Layer]:
         """Those of the three that there are."""
@@ -67,6 +71,7 @@ def assemble(
     offset = tuple(
         start + box.start * nm for start, box, nm in zip(origin, wanted, size, strict=True)
     )
+    z, y, x = (low - first * nm for low, first, nm in zip(origin, image.first, size, strict=True))
     if resample is not None:
         cut = [resampled(one, size, resample, smooth=one is cut[0]) for one in cut]
     if cut[0].shape[0] < 2:
@@ -78,6 +83,8 @@ def assemble(
         None if mask is None else next(rest),
         resample or size,
         (offset[0], offset[1], offset[2]),
+        size,
+        (z, y, x),
     )
 
 

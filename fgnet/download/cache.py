@@ -22,7 +22,7 @@ from fgnet.checksum import digest
 from fgnet.download.http import fetch
 from fgnet.errors import Damaged, InputError
 from fgnet.settings.download import Download
-from fgnet.volume import whole_or_nothing
+from fgnet.whole import whole_or_nothing
 
 LOG = logging.getLogger(__name__)
 PROJECT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ class Cache:
 
         Raises InputError when there is no such file or it is not the one of the checksum.
         """
-        path = self._fetched(location, checksum, mirrors)
+        path = self.fetched(location, checksum, mirrors)
         with self.using(location, path):
             if member is None and _zipped(path):
                 member = _only(path)
@@ -113,7 +113,8 @@ class Cache:
                 text = "".join(f"{lines[url]}  {url}\n" for url in sorted(lines))
                 partial.write_text(text, encoding="utf-8")
 
-    def _fetched(self, location: str, checksum: str | None, mirrors: Sequence[str]) -> Path:
+    def fetched(self, location: str, checksum: str | None, mirrors: Sequence[str]) -> Path:
+        """The file itself, packed as it is; see :meth:`local`."""
         if not remote(location):
             path = _path(location)
             if "://" in location and not location.startswith("file://"):
@@ -206,7 +207,7 @@ def _path(location: str) -> Path:
 
 def key(identity: str, name: str) -> str:
     """A file name that tells what it is and belongs to this identity alone."""
-    readable = re.sub(r"[^\w.+-]", "_", name)[-80:].lstrip(".")
+    readable = re.sub(r"[^\w.+-]", "_", name, flags=re.ASCII)[-80:].lstrip(".")
     return f"{hashlib.sha256(identity.encode()).hexdigest()[:12]}-{readable}"
 
 

@@ -14,9 +14,10 @@ from urllib3.exceptions import HTTPError
 
 from fgnet import __version__
 from fgnet.checksum import digest
-from fgnet.errors import InputError
+from fgnet.errors import InputError, public
 from fgnet.progress import track
 from fgnet.settings.download import Download
+from fgnet.settings.locations import opened
 
 LOG = logging.getLogger(__name__)
 PIECE = 1 << 20
@@ -90,18 +91,20 @@ def _transfer(
             _receive(session, url, partial, settings, checked)
             return pieces
         except MALFORMED as error:
-            raise InputError(f"{url!r} is no address ({error}); correct it") from error
+            raise InputError(
+                f"{url!r} is no address, or leads to none of http(s) ({public(error)}); correct it"
+            ) from error
         except (requests.RequestException, HTTPError) as error:
             reached, pieces = _size(partial), pieces + 1
             failures = 1 if reached > furthest else failures + 1
             furthest = max(furthest, reached)
             if failures > settings.retries:
                 raise InputError(
-                    f"{url} could not be fetched in {failures} tries ({error}); check the network "
-                    f"and run again, it goes on after the {reached} bytes that came"
+                    f"{url} could not be fetched in {failures} tries ({public(error)}); check the "
+                    f"network and run again, it goes on after the {reached} bytes that came"
                 ) from error
             pause = settings.backoff * 2 ** (failures - 1)
-            LOG.warning("%s: %s; next try in %.1f s", url, error, pause)
+            LOG.warning("%s: %s; next try in %.1f s", url, public(error), pause)
             time.sleep(pause)
 
 
@@ -118,7 +121,9 @@ def _receive(
         headers["Range"] = f"bytes={have}-"
         if note["validator"]:
             headers["If-Range"] = note["validator"]
-    with session.get(url, headers=headers, stream=True, timeout=settings.timeout) as response:
+    # all else that is said and written of the file calls it by the address with its variables
+    asked = opened(url)
+    with session.get(asked, headers=headers, stream=True, timeout=settings.timeout) as response:
         _check_status(response, url, partial)
         resumed = response.status_code == 206
         total = _total(response)

@@ -18,7 +18,8 @@ from fgnet.download.cache import Cache, key, locked
 from fgnet.download.layers import Layer, Shape, Slices, Unreadable
 from fgnet.errors import InputError
 from fgnet.progress import track
-from fgnet.volume import Array, whole_or_nothing
+from fgnet.volume import Array
+from fgnet.whole import whole_or_nothing
 
 LOG = logging.getLogger(__name__)
 Found = TypeVar("Found")

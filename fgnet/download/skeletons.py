@@ -2,23 +2,24 @@
 
 import hashlib
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
-from fgnet import skeletons
+from fgnet import skeletons, volume
 from fgnet.checksum import sha256
-from fgnet.download.assemble import Assembled
 from fgnet.download.cache import Cache, remote
 from fgnet.download.formats.images import natural, shown
 from fgnet.download.formats.lines import read_precomputed
 from fgnet.download.formats.nml import read_nml
 from fgnet.download.formats.swc import read_swc
-from fgnet.download.layers import Layer
 from fgnet.download.trees import Tree
 from fgnet.errors import InputError
-from fgnet.settings.sources import RANGE, SkeletonSource, numbered
+from fgnet.settings.locations import RANGE, numbered
+from fgnet.settings.sources import SkeletonSource
 from fgnet.skeletons import Skeletons
 from fgnet.volume import Triple
 
@@ -27,40 +28,58 @@ ENDINGS = (".swc", ".nml")
 NANOMETRES = {"nm": (1.0, 1.0, 1.0), "um": (1000.0, 1000.0, 1000.0)}
 
 
-def given(
-    source: SkeletonSource, image: Layer, size: Triple, made: Assembled, cache: Cache
-) -> tuple[Skeletons, list[Path]]:
-    """The skeletons of a volume, those parts alone that lie in it, and the files that were read.
+def store(source: SkeletonSource, image: Path, output: Path, settings: Any, cache: Cache) -> None:
+    """Write the skeletons of a volume.
 
     Args:
-        image: as it was before it was cut, by which `unit: voxels` counts.
-        size: its voxel size in nm.
-        made: the volume.
+        image: the downloaded volume.
+        output: see :mod:`fgnet.skeletons`.
+        settings: what goes into the file as what made it.
+
+    Raises:
+        InputError: as :func:`given`.
+    """
+    trees, record, paths = read(source, cache)
+    with volume.opened(image) as file:
+        found = given(source, trees, record, volume.dataset(file, volume.RAW))
+    with volume.create(output, "download", settings, [image, *dict.fromkeys(paths)]) as file:
+        skeletons.write(file, found)
+
+
+def given(
+    source: SkeletonSource, trees: list[Tree], record: dict[str, Any], raw: h5py.Dataset
+) -> Skeletons:
+    """The skeletons of a volume, those parts alone that lie in it.
+
+    Args:
+        trees, record: see :func:`read`.
+        raw: the image as it was downloaded, which knows its source's voxels.
 
     Raises:
         InputError: a file is missing or none of its format, its unit is not known, or no node
             lies in the volume.
     """
-    trees, record, paths = read(source, cache)
+    voxels = tuple(raw.attrs["source_resolution"]), tuple(raw.attrs["source_offset"])
+    size, offset = volume.voxel_size(raw), volume.offset(raw)
     ids = numbers(trees)
     names = {str(own): tree.name for own, tree in zip(ids, trees, strict=True)}
     record["names"] = {own: name for own, name in names.items() if own != name}
     found = skeletons.gathered(
         [
-            (own, placed(tree, source, image, size), tree.edges)
+            (own, placed(tree, source, *voxels), tree.edges)
             for own, tree in zip(ids, trees, strict=True)
         ],
         record,
     )
-    cut = skeletons.within(found, made.voxel_size, made.offset, made.image.shape)
+    cut = skeletons.within(found, size, offset, raw.shape)
     if len(found.nodes) == 0:
         raise InputError(f"skeletons: {words(source)} holds no node; leave it out, or name another")
     if len(cut.nodes) == 0:
-        last = np.multiply(made.image.shape, made.voxel_size) + made.offset
+        last = np.multiply(raw.shape, size) + offset
         raise InputError(
             f"skeletons: {words(source)} lies at z, y, x "
             f"{extent(found.nodes.min(axis=0), found.nodes.max(axis=0))} nm, and the volume at "
-            f"{extent(made.offset, last)} nm; correct `unit` or `offset` of the skeletons, or "
+            f"{extent(offset, last)} nm; correct `unit` or `offset` of the skeletons, or "
             "move the crop"
         )
     lost = len(found.nodes) - len(cut.nodes)
@@ -68,7 +87,7 @@ def given(
         "skeletons: %d nodes of %d neurons, %.0f um; %d nodes lie outside of the volume",
         len(cut.nodes), len(np.unique(cut.neurons)), cut.lengths().sum() / 1000, lost,
     )  # fmt: skip
-    return cut, paths
+    return cut
 
 
 def read(source: SkeletonSource, cache: Cache) -> tuple[list[Tree], dict[str, Any], list[Path]]:
@@ -94,14 +113,12 @@ def read(source: SkeletonSource, cache: Cache) -> tuple[list[Tree], dict[str, An
     for place in places:
         path = cache.local(place, source.checksum, source.member)
         with cache.using(place, path):
-            # a file from an address is kept under another name
-            name = source.member or place
-            ending = source.format or Path(name.removesuffix(".gz")).suffix.lower().removeprefix(
-                "."
-            )
+            # a file from an address or of an archive is kept under another name
+            name = unpacked(source.member or place)
+            ending = source.format or name.suffix.lower().removeprefix(".")
             if ending not in ("swc", "nml"):
                 raise InputError(f"{place!r} does not end in .swc or .nml; give `format`")
-            trees += read_nml(path, place) if ending == "nml" else [read_swc(path, place)]
+            trees += read_nml(path, place) if ending == "nml" else [read_swc(path, place, name)]
         record["files"][place] = sha256(path)
         paths.append(path)
     return trees, record, paths
@@ -132,7 +149,11 @@ def files(source: SkeletonSource) -> list[str]:
             continue
         if folder.is_dir():
             ending = (f".{source.format}",) if source.format else ENDINGS
-            inside = [one for one in shown(folder.iterdir()) if one.suffix.lower() in ending]
+            inside = [
+                one
+                for one in shown(folder.iterdir())
+                if unpacked(one.name).suffix.lower() in ending
+            ]
         else:
             inside = list(shown(folder.parent.glob(folder.name)))
         if not inside:
@@ -144,6 +165,11 @@ def files(source: SkeletonSource) -> list[str]:
     return found
 
 
+def unpacked(name: str) -> Path:
+    """The name of a file as it is once it is unpacked: 17.swc of 17.swc.gz and of 17.swc.zip."""
+    return Path(re.sub(r"\.(gz|zip)$", "", name, flags=re.IGNORECASE))
+
+
 def numbers(trees: list[Tree]) -> list[int]:
     """The neuron of each tree: the ids of the files, or 1, 2, … where they are not all distinct.
 
@@ -153,15 +179,16 @@ def numbers(trees: list[Tree]) -> list[int]:
     return own if len({*own}) == len(trees) else [*range(1, len(trees) + 1)]
 
 
-def placed(tree: Tree, source: SkeletonSource, image: Layer, size: Triple) -> Any:
-    """The nodes (n, 3) of a tree in nm in the world of the volume."""
+def placed(tree: Tree, source: SkeletonSource, voxel: Triple, first: Triple) -> Any:
+    """The nodes (n, 3) of a tree in nm in the world of the volume.
+
+    Args:
+        voxel: size of the source's voxels, by which `unit: voxels` counts, nm.
+        first: where the voxel begins that is called 0, 0, 0, as in a crop; nm.
+    """
     unit, zero = source.unit, (0.0, 0.0, 0.0)
     if unit == "voxels":
-        scale = size
-        origin = image.offset or zero
-        # as in a crop, the first voxel is called as the source's viewers call it
-        z, y, x = (o - f * nm for o, f, nm in zip(origin, image.first, size, strict=True))
-        zero = z, y, x
+        scale, zero = voxel, first
     elif isinstance(unit, str):
         scale = NANOMETRES[unit]
     elif unit is not None:

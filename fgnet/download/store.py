@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fgnet import ledger, skeletons, volume
+from fgnet import ledger, volume
 from fgnet.blocks import tiles
 from fgnet.download.assemble import Assembled
 from fgnet.download.layers import Slices
@@ -18,7 +18,6 @@ from fgnet.download.values import among, as_ids, grey, id_type
 from fgnet.errors import InputError
 from fgnet.progress import track
 from fgnet.settings.sources import Labels
-from fgnet.skeletons import Skeletons
 from fgnet.volume import CHUNK
 
 BLOCK = (CHUNK[0], 16 * CHUNK[1], 16 * CHUNK[2])
@@ -30,7 +29,6 @@ def store(
     output: Path,
     record: Any,
     check: Callable[[str, str], None],
-    lines: tuple[Skeletons, list[Path]] | None = None,
 ) -> None:
     """Write raw uint8 or uint16, labels uint32 or uint64 and the mask of what is labelled.
 
@@ -39,7 +37,6 @@ def store(
         record: what goes into the file as the settings that made it.
         check: takes the identity and the checksum of each layer that came over a network box by
             box, and raises InputError where it is not what came before.
-        lines: the skeletons of the volume, and the files that they came from.
 
     Raises:
         InputError: grey values are not finite or all alike, labels are negative or no integers.
@@ -53,17 +50,17 @@ def store(
         id_type(made.mask.dtype, made.mask.name)
     files = [path for layer in made.layers() for path in (*layer.files, *layer.prepare(whole))]
     boxes = [(z, y, x) for z, y, x in tiles(shape, BLOCK)]
-    files += [] if lines is None else lines[1]
     kept = grey(made.image, boxes)
     partial = made.mask is not None or (meaning is not None and bool(meaning.unlabelled))
     with volume.create(output, "download", record, list(dict.fromkeys(files))) as file:
         place = (shape, made.voxel_size, made.offset)
         raw = _add(file, volume.RAW, kept.dtype, *place)
+        # by which skeletons count that are given in voxels
+        raw.attrs["source_resolution"] = made.source_voxel_size
+        raw.attrs["source_offset"] = made.source_offset
         raw.attrs["grey"] = json.dumps({"low": kept.low, "step": kept.step})
         labels = None if ids is None else _add(file, volume.LABELS, ids, *place)
         mask = _add(file, volume.MASK, np.dtype(np.uint8), *place) if partial else None
-        if lines is not None:
-            skeletons.write(file, lines[0])
         low, high = np.inf, -np.inf
         for box in track(boxes, f"write {output.name}"):
             block = kept(made.image.read(box))

@@ -1,36 +1,35 @@
-"""Places in a volume, as the nodes of skeletons, whose fragments are looked up on the way."""
+"""The fragments at places in a volume, such as the nodes of skeletons."""
 
-from collections.abc import Sequence
 from typing import Any
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 
+from fgnet import ledger, progress
+
+BLOCK = (64, 256, 256)
 Places = npt.NDArray[np.integer[Any]]
 Ids = npt.NDArray[np.uint64]
 
 
-class Nodes:
-    """Places (n, 3), voxels z, y, x, and the fragment (n,) at each as far as blocks were read.
+def fragments_at(fragments: h5py.Dataset, places: Places) -> Ids:
+    """The fragment (n,) at each place (n, 3), voxels z, y, x.
+
+    Read block by block, of each no more than the box around its places.
 
     Raises:
         ValueError: a place lies outside of the volume.
     """
-
-    def __init__(self, places: Places, shape: Sequence[int], block: Sequence[int]) -> None:
-        if ((places < 0) | (places >= shape)).any():
-            raise ValueError(f"a node lies outside of the volume of shape {tuple(shape)}")
-        self.places = places.astype(np.int64)
-        self.fragments: Ids = np.zeros(len(places), np.uint64)
-        self.count = [-(-size // step) for size, step in zip(shape, block, strict=True)]
-        z, y, x = (self.places // np.array(block)).T
-        blocks = (z * self.count[1] + y) * self.count[2] + x
-        self.order = np.argsort(blocks, kind="stable")
-        self.starts = np.searchsorted(blocks[self.order], np.arange(np.prod(self.count) + 1))
-
-    def look(self, index: tuple[int, int, int], start: Sequence[int], fragments: Ids) -> None:
-        """Note the fragments of the places in a block, which begins at ``start``."""
-        at = (index[0] * self.count[1] + index[1]) * self.count[2] + index[2]
-        here = self.order[self.starts[at] : self.starts[at + 1]]
-        z, y, x = (self.places[here] - np.array(start)).T
-        self.fragments[here] = fragments[z, y, x]
+    if ((places < 0) | (places >= fragments.shape)).any():
+        raise ValueError(f"a node lies outside of the volume of shape {fragments.shape}")
+    found: Ids = np.zeros(len(places), np.uint64)
+    order = np.lexsort((places // BLOCK).T[::-1])
+    block = (places // BLOCK)[order]
+    starts = np.flatnonzero((block[1:] != block[:-1]).any(axis=1)) + 1
+    for here in progress.track(np.split(order, starts) if len(order) else [], "nodes"):
+        low, high = places[here].min(axis=0), places[here].max(axis=0) + 1
+        box = fragments[tuple(map(slice, low, high))]
+        ledger.voxels(box.size)
+        found[here] = box[tuple((places[here] - low).T)]
+    return found

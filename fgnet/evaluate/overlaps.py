@@ -16,7 +16,6 @@ from fgnet.evaluate import border as borders
 from fgnet.evaluate import loops, shared
 from fgnet.evaluate.faces import Faces, Index
 from fgnet.evaluate.faces import links as join
-from fgnet.evaluate.nodes import Nodes, Places
 from fgnet.evaluate.shared import Shared
 from fgnet.metrics import boundary
 from fgnet.metrics.boundary import Boundaries
@@ -37,7 +36,6 @@ class Overlaps:
         voxels: of the volume.
         unlabelled: of these, without ground truth.
         near_border: of these, with ground truth, not scored as they lie near a border of it.
-        nodes: (n,) uint64, the fragment at each place that was asked for.
     """
 
     shared: Shared
@@ -46,7 +44,6 @@ class Overlaps:
     voxels: int
     unlabelled: int
     near_border: int
-    nodes: Ids
 
     @property
     def components(self) -> metrics.Contingency:
@@ -65,7 +62,6 @@ def measure(
     region: Box,
     mask: h5py.Dataset | None = None,
     border: float = 0,
-    nodes: Places | None = None,
 ) -> Overlaps:
     """Measure what fragments and ground truth share, and which edges are cut.
 
@@ -81,12 +77,7 @@ def measure(
         mask: 0 at voxels of ``labels`` that nobody labelled; they count as unknown.
         border: nm; above 0, voxels at most so far from a border in their section are not scored.
             They stay part of components and of boundaries. See :func:`fgnet.evaluate.border.near`.
-        nodes: (n, 3) places z, y, x in ``fragments`` whose fragments are looked up on the way.
-
-    Raises:
-        ValueError: a node lies outside of the volume.
     """
-    places = Nodes(np.empty((0, 3), np.int64) if nodes is None else nodes, fragments.shape, BLOCK)
     faces = Faces([-(-size // block) for size, block in zip(fragments.shape, BLOCK, strict=True)])
     tables: list[Shared] = []
     edges: list[Boundaries] = []
@@ -96,7 +87,6 @@ def measure(
     for index, box in progress.track(list(_blocks(fragments.shape)), "overlaps"):
         start = [part.start for part in box]
         fragment: Ids = fragments[box].astype(np.uint64, copy=False)
-        places.look(index, start, fragment)
         truth, near = _truth(labels, mask, region, box, border)
         numbered, found = cc3d.connected_components(
             truth, connectivity=6, out_dtype=np.uint32, return_N=True
@@ -132,7 +122,6 @@ def measure(
         voxels=int(np.prod(fragments.shape)),
         unlabelled=unlabelled,
         near_border=near_border,
-        nodes=places.fragments,
     )
 
 

@@ -5,14 +5,18 @@ from pathlib import Path
 
 import numpy as np
 
-from fgnet import ledger, progress, scores, segmentation, skeletons, volume
+from fgnet import ledger, progress, scores, segmentation, volume
 from fgnet.errors import InputError
 from fgnet.evaluate import store, sweep
 from fgnet.evaluate.overlaps import Overlaps, measure
 from fgnet.metrics.contingency import Ids
 from fgnet.settings.evaluate import Scoring
 
-NO_LINES = skeletons.gathered([], {})
+WORDS = "Voxels without ground truth are not scored; background of the segmentation is."
+MEASURES = (
+    "Rand pairs are of distinct voxels. A segment matches a neuron where their intersection over "
+    "union is above the threshold. Edges join voxels that share a face, and have no tolerance."
+)
 
 
 def run(
@@ -21,7 +25,6 @@ def run(
     output: Path,
     overlaps: Path,
     settings: Scoring,
-    skeletons_file: Path | None = None,
 ) -> None:
     """Write the scores of all thresholds of a segmentation, against ids and components.
 
@@ -30,24 +33,17 @@ def run(
         labels_file: a volume with labels, and perhaps a mask of where they count.
         output: JSON, see :mod:`fgnet.scores`.
         overlaps: HDF5, see :mod:`fgnet.evaluate.store`.
-        skeletons_file: along which run lengths are measured, see :mod:`fgnet.skeletons`.
 
     Raises:
         InputError: a dataset is missing, the two are not of one volume, or no voxel is scored.
     """
-    inputs = [path for path in (segmentation_file, labels_file, skeletons_file) if path]
+    inputs = [segmentation_file, labels_file]
     border = settings.border
     with volume.opened(segmentation_file) as segmented, volume.opened(labels_file) as labelled:
         fragments = volume.dataset(segmented, volume.FRAGMENTS, kind="u")
         labels = volume.dataset(labelled, volume.LABELS, kind="u")
         region = volume.region(labels, fragments)
-        size, offset = volume.voxel_size(fragments), volume.offset(fragments)
-        lines = NO_LINES
-        if skeletons_file is not None:
-            with volume.opened(skeletons_file) as file:
-                lines = skeletons.within(skeletons.read(file), size, offset, fragments.shape)
-        nodes = skeletons.voxels(lines.nodes, size, offset)
-        found = measure(fragments, labels, region, labelled.get(volume.MASK), border, nodes)
+        found = measure(fragments, labels, region, labelled.get(volume.MASK), border)
         ledger.voxels(found.voxels)
         scored = int(found.shared.voxels.sum())
         if scored == 0:
@@ -69,9 +65,6 @@ def run(
         ids, components = sweep.scored(
             tables, progress.track(segmentation.tables(segmented), "thresholds", total)
         )
-        if lines.lengths().sum() > 0:
-            segments = (table for _, table in segmentation.tables(segmented))
-            ids = sweep.followed(ids, lines, found.nodes, segments, settings.tolerance)
         z, y, x = (cut.start for cut in region)
         frame = store.Frame(
             (z, y, x), volume.voxel_size(labels), volume.offset(labels), float(border)
@@ -83,7 +76,6 @@ def run(
         voxels_scored=scored,
         voxels_ignored=found.voxels - scored,
         treatment=treatment(found, frame),
-        skeletons=described(lines, settings.tolerance),
         against_ids=scores.Sweep(objects=tables[0].neurons.size, sweep=ids),
         against_components=scores.Sweep(objects=tables[1].neurons.size, sweep=components),
         made_by=volume.record("evaluate", recorded, inputs),
@@ -101,26 +93,12 @@ def numbered(found: Overlaps, known: Ids) -> Overlaps:
         found,
         shared=replace(found.shared, fragments=number(found.shared.fragments)),
         boundaries=replace(found.boundaries, fragments=number(found.boundaries.fragments)),
-        nodes=number(found.nodes),
-    )
-
-
-def described(lines: skeletons.Skeletons, tolerance: float) -> scores.Lines | None:
-    """Along which lines run lengths were measured; None where there are none."""
-    length = float(lines.lengths().sum())
-    if length == 0:
-        return None
-    return scores.Lines(
-        neurons=np.unique(lines.neurons[lines.edges]).size,
-        micrometres=length / 1000,
-        tolerance=tolerance,
-        record=lines.record,
     )
 
 
 def treatment(found: Overlaps, frame: store.Frame) -> scores.Treatment:
-    """Which voxels were scored."""
-    words = "Voxels without ground truth are not scored; background of the segmentation is."
+    """Which voxels were scored, and how."""
+    words = WORDS
     if frame.border:
         words += (
             f" Voxels at most {frame.border:g} nm from a border of the ground truth in their "
@@ -132,4 +110,5 @@ def treatment(found: Overlaps, frame: store.Frame) -> scores.Treatment:
         voxels_near_border=found.near_border,
         border=frame.border,
         words=words,
+        measures=MEASURES,
     )

@@ -2,9 +2,9 @@
 
 The group ``overlaps`` holds the fields of :class:`fgnet.evaluate.shared.Shared` under their own
 names (``components`` for the neurons; fragments are numbered as in :mod:`fgnet.segmentation`),
-``owners`` (the ground truth's id of each component, from component 0 on, which is none), ``nodes``
-(the fragments at places that were looked up), and under ``boundaries`` the tables of
-:class:`fgnet.metrics.boundary.Boundaries`. Its attributes say which voxels were scored.
+``owners`` (the ground truth's id of each component, from component 0 on, which is none), and under
+``boundaries`` the tables of :class:`fgnet.metrics.boundary.Boundaries`. Its attributes say which
+voxels were scored.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def write(file: h5py.File, found: Overlaps, frame: Frame) -> None:
     """Store what was found in the group ``overlaps``."""
     group = file.create_group(GROUP)
     columns = {name: getattr(found.shared, field) for name, field in PAIRS.items()}
-    columns |= {"owners": found.owners, "nodes": found.nodes}
+    columns["owners"] = found.owners
     columns.update({f"boundaries/{name}": getattr(found.boundaries, name) for name in EDGES})
     for name, values in columns.items():
         # nothing to compress in an empty table
@@ -65,7 +65,6 @@ def read(file: h5py.File) -> tuple[Overlaps, Frame]:
         shared=Shared(**{field: group[name][:] for name, field in PAIRS.items()}),
         owners=group["owners"][:],
         boundaries=Boundaries(*(group[f"boundaries/{name}"][:] for name in EDGES)),
-        nodes=group["nodes"][:],
         **{name: int(group.attrs[name]) for name in COUNTS},
     )
     z, y, x = group.attrs["start"].tolist()

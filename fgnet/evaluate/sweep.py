@@ -1,6 +1,6 @@
 """The scores of all thresholds from the tables of fragments."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,6 @@ from fgnet import metrics, scores
 from fgnet.metrics import Contingency
 from fgnet.metrics.boundary import Boundaries
 from fgnet.metrics.detection import average_precision
-from fgnet.metrics.run_length import sweep as follow
-from fgnet.skeletons import Skeletons
 
 Tables = tuple[Contingency, Contingency, Boundaries]
 Lookup = npt.NDArray[np.integer[Any]]
@@ -47,38 +45,6 @@ def scored(
     return found
 
 
-def followed(
-    rows: Sequence[scores.Row],
-    lines: Skeletons,
-    fragments: npt.NDArray[np.integer],
-    tables: Iterable[Lookup],
-    tolerance: float,
-) -> list[scores.Row]:
-    """The rows with their run lengths.
-
-    Args:
-        lines: of the neurons, in the box.
-        fragments: (nodes,) the numbered fragment at each of their nodes.
-        tables: for each row the segment (n + 1,) of every fragment.
-        tolerance: nm, see :mod:`fgnet.metrics.run_length`.
-    """
-    runs = follow(lines, fragments, tables, tolerance)
-    return [
-        one.model_copy(
-            update={
-                "run_length": scores.RunLength(
-                    expected=run.erl() / 1000,
-                    normalised=run.normalised(),
-                    with_mergers=run.erl_with_mergers() / 1000,
-                    mergers=run.mergers,
-                    **run.shares(),
-                )
-            }
-        )
-        for one, run in zip(rows, runs, strict=True)
-    ]
-
-
 def coarser(fine: Lookup, coarse: Lookup) -> Lookup | None:
     """The segment of ``coarse`` that each one of ``fine`` lies in; None where one lies in two."""
     step = np.zeros(int(fine.max()) + 1, coarse.dtype)
@@ -93,7 +59,7 @@ def row(threshold: float, table: Contingency, boundaries: Boundaries) -> scores.
     edges = boundaries.score()
     return scores.Row(
         threshold=threshold,
-        segments=table.segments.size,
+        segments=int(np.count_nonzero(table.segments)),
         voi_split=result.voi_split,
         voi_merge=result.voi_merge,
         voi_sum=result.voi_sum,

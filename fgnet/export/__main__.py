@@ -86,31 +86,43 @@ steps = command.steps(
 )
 
 one = steps["layer"]
-one.add_argument("--layer", required=True, choices=get_args(LayerName))
+one.add_argument(
+    "--layer", required=True, choices=get_args(LayerName), help="what to write of the input"
+)
 one.add_argument("--input", required=True, type=Path, help="HDF5 file that holds the layer")
-one.add_argument("--box", default="{}", metavar="JSON", help="the part of a normalised volume")
+one.add_argument(
+    "--box", default="{}", metavar="JSON", help="the part of a normalised volume, in voxels"
+)
 one.add_argument(
     "--threshold", nargs="?", type=Path, help="the threshold chosen, for a segmentation"
 )
-one.add_argument("--settings", default="{}", metavar="JSON", help="mips, meshes, ...")
-one.add_argument("--output", required=True, type=Path)
+one.add_argument(
+    "--settings", default="{}", metavar="JSON", help="the section export: mips, meshes, ..."
+)
+one.add_argument(
+    "--output", required=True, type=Path, help="file or folder to write; its suffix is the format"
+)
 
 two = steps["skeletons"]
-two.add_argument("--input", required=True, type=Path, help="precomputed folder")
+two.add_argument("--input", required=True, type=Path, help="precomputed folder of a segmentation")
 two.add_argument("--settings", default="{}", metavar="JSON", help="section export.skeletons")
 two.add_argument("--workers", type=int, default=1, help="processes")
-two.add_argument("--output", required=True, type=Path)
+two.add_argument("--output", required=True, type=Path, help="precomputed folder to write")
 
 three = steps["state"]
 three.add_argument("--parameters", required=True, help="volume, box, layers, address as JSON")
-three.add_argument("--output", required=True, type=Path)
+three.add_argument(
+    "--output", required=True, type=Path, help="JSON file to write; a page beside it links to it"
+)
 
 four = steps["serve"]
 four.add_argument(
-    "--folder", type=Path, default=Path("results/export"), help="default: results/export"
+    "--folder", type=Path, default=Path("results/export"), help="what to serve [results/export]"
 )
-four.add_argument("--host", default="127.0.0.1", help="address to listen on")
-four.add_argument("--port", type=int, default=8090, help="0 takes a free one")
+four.add_argument(
+    "--host", default="127.0.0.1", help="address to listen on [127.0.0.1: this machine alone]"
+)
+four.add_argument("--port", type=int, default=8090, help="to listen on; 0 takes a free one [8090]")
 
 if __name__ == "__main__":
     sys.exit(command.main(parser, command.run_step))

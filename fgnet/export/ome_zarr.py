@@ -17,7 +17,8 @@ from fgnet.export import pyramid
 from fgnet.export.pyramid import Scale
 from fgnet.export.source import BLOCK, Layer, Shape, Slices
 from fgnet.settings.export import Folder
-from fgnet.volume import Array, whole_folder_or_nothing
+from fgnet.volume import Array
+from fgnet.whole import whole_folder_or_nothing
 
 VERSION = "0.5"
 CHUNK = (64, 64, 64)

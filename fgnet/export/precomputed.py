@@ -16,7 +16,8 @@ from fgnet.export import mesh, pyramid, segments
 from fgnet.export.pyramid import Scale
 from fgnet.export.source import Layer, Shape, Slices
 from fgnet.settings.export import Folder
-from fgnet.volume import Array, whole_folder_or_nothing
+from fgnet.volume import Array
+from fgnet.whole import whole_folder_or_nothing
 
 CHUNK = [64, 64, 64]
 

@@ -7,6 +7,7 @@ machine: it listens on 127.0.0.1 unless told otherwise, and only reads.
 
 import importlib.util
 import io
+import json
 import re
 import socket
 import time
@@ -18,12 +19,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
+from fgnet import viewer
 from fgnet.errors import InputError
 from fgnet.export import links
 
-EVENTS = links.CLIENT.replace("/v/", "/events/").rstrip("/")
-EVERYWHERE = ("", "0.0.0.0")
+EVENTS = viewer.CLIENT.replace("/v/", "/events/").rstrip("/")
+EVERYWHERE = ("", "0.0.0.0")  # noqa: S104
 PIECE = 1 << 20
+NEAR = 0.5  # voxels a pixel, where one looks at a place
+# what is selected stands out there; the others stay in sight, lest something seem to be missing
+ALPHAS = {"selectedAlpha": 0.6, "notSelectedAlpha": 0.15}
 RANGE = re.compile(r"bytes=(?:(\d+)-(\d*)|-(\d+))")
 SOURCE = re.compile(r"(?<=\")(precomputed|zarr3)://(https?://[^\"]+)")
 HEADERS = {
@@ -45,14 +50,14 @@ def run(folder: Path, host: str, port: int) -> None:
     found = volumes(folder)
     if not found:
         raise InputError(
-            f"{str(folder)!r} holds no VOLUME/{links.STATE}; name precomputed or ome_zarr in "
+            f"{str(folder)!r} holds no VOLUME/{viewer.STATE}; name precomputed or ome_zarr in "
             "export.formats and run the workflow first"
         )
     with server(folder, host, port) as made:
         for name in found:
             if client():
-                print(f"{name}: {links.local(made.address, name)}")
-            print(f"{name} in the public client: {links.public(made.address, name)}")
+                print(f"{name}: {viewer.local(made.address, name)}")
+            print(f"{name} in the public client: {viewer.public(made.address, name)}")
         print("Open a link in a browser; Ctrl-C ends the server.", flush=True)
         with suppress(KeyboardInterrupt):
             made.serve_forever()
@@ -60,7 +65,7 @@ def run(folder: Path, host: str, port: int) -> None:
 
 def volumes(folder: Path) -> list[str]:
     """The volumes that can be shown."""
-    return sorted(path.parent.name for path in folder.glob(f"*/{links.STATE}"))
+    return sorted(path.parent.name for path in folder.glob(f"*/{viewer.STATE}"))
 
 
 class Server(ThreadingHTTPServer):
@@ -108,21 +113,30 @@ class Handler(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """A file or a part of it, a state, the page of links, or the client's events."""
-        place = urlsplit(self.path).path
+        try:
+            parts = urlsplit(self.path)
+        except ValueError:
+            return self.send_error(HTTPStatus.BAD_REQUEST)
+        place = parts.path
         if place == EVENTS:
             return self.wait()
         if place == "/":
             page = links.page(self.asked(), volumes(Path(self.directory)))
             return self.reply(io.BytesIO(page.encode()), "text/html; charset=utf-8")
         root: Path | None = Path(self.directory)
-        if place.startswith(links.CLIENT):
-            root, place = client(), place.removeprefix(links.CLIENT) or "index.html"
+        if place.startswith(viewer.CLIENT):
+            root, place = client(), place.removeprefix(viewer.CLIENT) or "index.html"
         path = inside(root, unquote(place)) if root else None
         if root is None or path is None:
             return self.send_error(HTTPStatus.NOT_FOUND)
-        if path.name == links.STATE:
-            state = io.BytesIO(here(path, root, self.asked()))
-            return self.reply(state, "application/json")
+        if path.name == viewer.STATE:
+            state = here(path, root, self.asked())
+            try:
+                if wanted := viewer.Place.read(parts.query):
+                    state = looking(state, wanted)
+            except ValueError as error:
+                return self.send_error(HTTPStatus.BAD_REQUEST, explain=str(error))
+            return self.reply(io.BytesIO(state), "application/json")
         with path.open("rb") as stream:
             self.reply(stream, self.guess_type(path))
 
@@ -198,3 +212,24 @@ def here(path: Path, root: Path, address: str) -> bytes:
         return f"{match[1]}://{address}/{known}" if known else match[0]
 
     return SOURCE.sub(moved, path.read_text(encoding="utf-8")).encode()
+
+
+def looking(state: bytes, place: viewer.Place) -> bytes:
+    """A state that looks at a place from near by, with its segments selected.
+
+    Raises:
+        ValueError: the state has no such layer of segments.
+    """
+    found: dict[str, Any] = json.loads(state)
+    # the middle of the voxel
+    found["position"] = [at + 0.5 for at in place.voxel[::-1]]
+    found["crossSectionScale"] = min(found["crossSectionScale"], NEAR)
+    if place.layer:
+        layers = [one for one in found["layers"] if one["type"] == "segmentation"]
+        if place.layer not in [one["name"] for one in layers]:
+            raise ValueError("there is no such layer; export it and run the workflow again")
+        for one in layers:
+            one["visible"] = one["name"] == place.layer
+            if one["visible"]:
+                one |= {"segments": [*map(str, place.segments)], **ALPHAS}
+    return json.dumps(found, ensure_ascii=False).encode()

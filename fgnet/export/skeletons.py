@@ -19,7 +19,7 @@ from typing import Any
 from fgnet import ledger, programs
 from fgnet.errors import InputError
 from fgnet.settings.export import Skeletons
-from fgnet.volume import whole_folder_or_nothing
+from fgnet.whole import whole_folder_or_nothing
 
 PROGRAM = "igneous"
 LAYER = "layer"

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fgnet import volume
+from fgnet import ledger, volume
 from fgnet.export import links, segments
 from fgnet.settings.base import Box, Section
 from fgnet.settings.export import SUFFIX, LayerName
+from fgnet.whole import whole_or_nothing
 
 # meshes that are loaded at once; the other segments stay in sight in the sections
 SELECTED = 10
@@ -61,13 +62,20 @@ def run(parameters: str, output: Path) -> None:
         raw = volume.dataset(file, volume.RAW)
         cut = wanted.box.slices(raw.shape, str(wanted.input))
         size, offset = volume.voxel_size(raw), volume.offset(raw)
+    ledger.read([wanted.input, *layer_folders(wanted, output.parent.parent)])
     first = [start / nm + part.start for start, nm, part in zip(offset, size, cut, strict=True)]
     shape = [part.stop - part.start for part in cut]
     shown = state(wanted, output.parent.parent, size, first, shape)
-    with volume.whole_or_nothing(output) as partial:
+    with whole_or_nothing(output) as partial:
         partial.write_text(json.dumps(shown, indent=1, ensure_ascii=False), encoding="utf-8")
-    with volume.whole_or_nothing(output.with_suffix(".html")) as partial:
+    with whole_or_nothing(output.with_suffix(".html")) as partial:
         partial.write_text(links.page(wanted.address, [wanted.volume]), encoding="utf-8")
+
+
+def layer_folders(wanted: Parameters, served: Path) -> list[Path]:
+    """The folders of the layers and of their centre lines, in the folder that is served."""
+    places = [place for one in wanted.layers for place in (one.path, one.skeletons) if place]
+    return [served / place for place in places]
 
 
 def state(

@@ -14,7 +14,8 @@ from fgnet.errors import InputError
 from fgnet.export.source import BLOCK, Layer
 from fgnet.progress import track
 from fgnet.settings.export import Folder
-from fgnet.volume import Array, whole_or_nothing
+from fgnet.volume import Array
+from fgnet.whole import whole_or_nothing
 
 LARGEST = np.iinfo(np.uint32).max
 

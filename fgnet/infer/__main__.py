@@ -3,6 +3,7 @@
     python -m fgnet.infer shard --checkpoint checkpoint.pt --volume v.h5 --shard 0 --shards 1 \\
         --settings '{}' --output 0-of-1.h5
     python -m fgnet.infer join --first 0-of-1.h5 --output affinities.h5
+    python -m fgnet.infer images --checkpoint checkpoint.pt --images s.h5 --output chances.h5
 
 A volume is cut into shards, each computed by itself; join makes one file of them without a copy.
 """
@@ -17,14 +18,15 @@ import h5py
 import numpy as np
 import torch
 
-from fgnet import blocks, checkpoint, command, device, joined, volume
+from fgnet import blocks, checkpoint, command, device, imageset, joined, ledger, volume
 from fgnet.checkpoint import Checkpoint
 from fgnet.errors import InputError
+from fgnet.infer import pictures
 from fgnet.infer.pipeline import run
 from fgnet.infer.predictor import Predictor
 from fgnet.infer.stream import Image, Plan
 from fgnet.settings.base import Box
-from fgnet.settings.infer import Infer
+from fgnet.settings.infer import Inference
 
 LOG = logging.getLogger(__name__)
 DATASET = {"refined": volume.AFFINITIES, "coarse": volume.COARSE_AFFINITIES}
@@ -32,10 +34,15 @@ DATASET = {"refined": volume.AFFINITIES, "coarse": volume.COARSE_AFFINITIES}
 
 def run_shard(
     checkpoint_path: Path, path: Path, box: str, shard: int, shards: int, settings: str,
-    output: Path, threads: int,
+    output: Path, threads: int, batch: int | None,
 ) -> None:  # fmt: skip
-    """Affinities of shard number ``shard`` (from 0) of the box of a volume."""
-    chosen = Infer.from_json(settings)
+    """Affinities of shard number ``shard`` (from 0) of the box of a volume.
+
+    Args:
+        settings: JSON of :class:`fgnet.settings.infer.Inference`.
+        batch: crops that go through the network together; None for as many as fit.
+    """
+    chosen = Inference.from_json(settings)
     torch.set_num_threads(threads)
     model = checkpoint.load(checkpoint_path)
     with volume.opened(path) as file:
@@ -78,10 +85,10 @@ def run_shard(
                         part = slab[index * channels : (index + 1) * channels]
                         data[:, rows] = np.rint(part * 255) if chosen.dtype == "uint8" else part
 
-            run(plan, lambda box: raw[box], predictor, write, chosen)
+            run(plan, lambda box: raw[box], predictor, write, batch)
 
 
-def wanted(model: Checkpoint, settings: Infer) -> list[str]:
+def wanted(model: Checkpoint, settings: Inference) -> list[str]:
     """The maps to keep, of those that the network has."""
     names = ["refined"]
     if settings.maps == "both":
@@ -92,8 +99,13 @@ def wanted(model: Checkpoint, settings: Infer) -> list[str]:
     return names
 
 
-def check(raw: h5py.Dataset, model: Checkpoint, settings: Infer) -> None:
+def check(raw: h5py.Dataset, model: Checkpoint, settings: Inference) -> None:
     """Raise InputError where the volume is not one that the model can be used on."""
+    if model.classes:
+        raise InputError(
+            f"{raw.file.filename}: is a volume, and the model finds {', '.join(model.classes)} in "
+            "images; train one on volumes"
+        )
     size = volume.voxel_size(raw)
     ratios = [here / there for here, there in zip(size, model.voxel_size, strict=True)]
     if any(abs(ratio - 1) > settings.voxel_size_tolerance for ratio in ratios):
@@ -112,28 +124,92 @@ def check(raw: h5py.Dataset, model: Checkpoint, settings: Infer) -> None:
         )
 
 
+def run_images(
+    checkpoint_path: Path, path: Path, ranges: str, settings: str, output: Path, threads: int,
+    batch: int | None,
+) -> None:  # fmt: skip
+    """Chances of every class at every pixel, of some images of a set.
+
+    Args:
+        ranges: JSON, see :func:`fgnet.imageset.ranges`.
+        settings: JSON of :class:`fgnet.settings.infer.Inference`.
+        batch: images that go through the network together; None for one.
+    """
+    chosen = Inference.from_json(settings)
+    torch.set_num_threads(threads)
+    model = checkpoint.load(checkpoint_path)
+    record = chosen.model_dump(mode="json")
+    with imageset.opened(path) as images:
+        pictures.check(images, model)
+        numbers = images.numbers(imageset.ranges(ranges))
+        predictor = pictures.Predictor(model, chosen, device.choose(chosen.device))
+        with volume.create(output, "infer", record, [checkpoint_path, path]) as result:
+            sizes = [images.sizes[number] for number in numbers]
+            ledger.voxels(sum(y * x for y, x in sizes))
+            names = [images.names[number] for number in numbers]
+            found = pictures.chances(images, numbers, predictor, batch or 1)
+            imageset.write_chances(result, names, sizes, model.classes, found)
+
+
 def run_join(first: Path, output: Path) -> None:
     """One file over all pieces: a virtual dataset, with the checksum of each piece."""
     with volume.create(output, "infer", {}, []) as result:
         joined.join(result, output, joined.beside(first))
 
 
+def together(text: str) -> int | None:
+    """The setting ``infer.batch`` from a command line."""
+    return None if text == "auto" else int(text)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = command.parser("infer", __doc__ or "")
-    steps = command.steps(parser, shard=run_shard, join=run_join)
-    shard = steps["shard"]
-    shard.add_argument("--checkpoint", dest="checkpoint_path", type=Path, required=True)
+    steps = command.steps(parser, shard=run_shard, join=run_join, images=run_images)
+    shard, images = steps["shard"], steps["images"]
+    for step in (shard, images):
+        step.add_argument(
+            "--checkpoint",
+            dest="checkpoint_path",
+            type=Path,
+            required=True,
+            help="what train made, checkpoint.pt",
+        )
+    images.add_argument("--images", dest="path", type=Path, required=True, help="normalised set")
+    images.add_argument(
+        "--ranges",
+        default="null",
+        metavar="JSON",
+        help="the first image and the one after the last, of each range; null: all",
+    )
+    images.add_argument(
+        "--settings",
+        default="{}",
+        metavar="JSON",
+        help="the section infer, of which chances depend",
+    )
+    images.add_argument("--output", type=Path, required=True, help="HDF5 file to write")
+    images.add_argument("--threads", type=int, default=2, help="threads of torch")
+    images.add_argument("--batch", type=together, help="images at a time; auto: one")
     shard.add_argument("--volume", dest="path", type=Path, required=True, help="normalised volume")
     shard.add_argument("--box", default="{}", help="JSON: the box of the volume, in voxels")
     shard.add_argument("--shard", type=int, default=0, help="number of the shard, from 0")
     shard.add_argument("--shards", type=int, default=1, help="number of shards")
-    shard.add_argument("--settings", default="{}", help="JSON: the section infer")
-    shard.add_argument("--output", type=Path, required=True)
+    shard.add_argument(
+        "--settings",
+        default="{}",
+        help="JSON: the section infer, as far as affinities depend on it",
+    )
+    shard.add_argument(
+        "--output", type=Path, required=True, help="HDF5 file to write: affinities of the shard"
+    )
     shard.add_argument("--threads", type=int, default=2, help="threads of torch")
+    shard.add_argument("--batch", type=together, help="crops at a time; auto: as many as fit")
     join = steps["join"]
-    join.add_argument("--first", type=Path, required=True, help="of the pieces: 0-of-N.h5")
-    join.add_argument("--output", type=Path, required=True)
+    join.add_argument("--first", type=Path, required=True, help="the first shard, 0-of-N.h5")
+    join.add_argument(
+        "--output", type=Path, required=True, help="HDF5 file to write, which refers to the shards"
+    )
     return command.main(parser, command.run_step, argv)
 
 

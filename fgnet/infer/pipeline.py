@@ -13,19 +13,22 @@ from fgnet.infer.predictor import Predictor
 from fgnet.infer.stream import Grey, Image, Plan, Prediction, Slices, blend, crops
 from fgnet.infer.threads import ahead, behind
 from fgnet.progress import track
-from fgnet.settings.infer import Infer
 
 LOG = logging.getLogger(__name__)
 
 
 def run(
     plan: Plan, read: Callable[[Slices], Grey], predictor: Predictor,
-    write: Callable[[Iterable[tuple[int, Image]]], None], settings: Infer,
+    write: Callable[[Iterable[tuple[int, Image]]], None], size: int | None,
 ) -> None:  # fmt: skip
-    """Crops from a reading thread, through the network, to a thread that blends and writes."""
+    """Crops from a reading thread, through the network, to a thread that blends and writes.
+
+    Args:
+        size: crops that go through the network together; None for as many as fit.
+    """
     began = time.perf_counter()
     cuda = Cuda(predictor.device) if predictor.device.type == "cuda" else None
-    batch = Batch(None if settings.batch == "auto" else settings.batch, cuda)
+    batch = Batch(size, cuda)
     channels = len(predictor.names) * len(predictor.offsets)
     empty = 0
 

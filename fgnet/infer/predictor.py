@@ -13,7 +13,7 @@ from fgnet.infer.features import Fresh, Window
 from fgnet.infer.stream import Crop, Image, Plan
 from fgnet.infer.views import ALL, AS_IT_IS, Mean
 from fgnet.settings.base import Offset
-from fgnet.settings.infer import Infer
+from fgnet.settings.infer import Inference
 
 
 class Predictor:
@@ -26,7 +26,7 @@ class Predictor:
 
     def __init__(
         self, network: nn.Module, offsets: Sequence[Offset], names: Sequence[str], plan: Plan,
-        settings: Infer, device: torch.device,
+        settings: Inference, device: torch.device,
     ) -> None:  # fmt: skip
         """``names`` are the network's maps that are wanted."""
         self.network = network.to(device).eval()

@@ -50,14 +50,44 @@ def weights(neurons: int, resamples: int = RESAMPLES, seed: int = SEED) -> Itera
         yield random.multinomial(neurons, np.full(neurons, 1 / neurons), count)
 
 
+@dataclass(frozen=True)
+class ResampledRuns:
+    """The run lengths of every resample, each (resamples,): expected, nm, and normalised."""
+
+    expected: Floats
+    normalised: Floats
+
+
 def resampled(table: Contingency, resamples: int = RESAMPLES, seed: int = SEED) -> Resampled:
     """The scores of the neurons that each resample draws.
 
     Raises:
         ValueError: the table is empty.
     """
-    own = parts(table)
-    return scored(np.concatenate([w @ own for w in weights(len(own), resamples, seed)]))
+    return scored(drawn(parts(table), resamples, seed))
+
+
+def run_lengths(
+    path: Floats, squares: Floats, resamples: int = RESAMPLES, seed: int = SEED
+) -> ResampledRuns:
+    """The run lengths of the neurons that each resample draws.
+
+    Args:
+        path, squares: of :class:`fgnet.metrics.run_length.Runs`; neurons without path do not count.
+
+    Raises:
+        ValueError: there is no path.
+    """
+    if not (path > 0).any():
+        raise ValueError("no neuron has a path, so there is no run length")
+    own = np.stack([path, path**2, squares], 1)[path > 0]
+    length, perfect, squared = drawn(own, resamples, seed).T
+    return ResampledRuns(squared / length, squared / perfect)
+
+
+def drawn(own: Floats, resamples: int, seed: int) -> Floats:
+    """The sums (resamples, k) over the neurons drawn, from what each adds to them (neurons, k)."""
+    return np.concatenate([w @ own for w in weights(len(own), resamples, seed)])
 
 
 def parts(table: Contingency) -> Floats:

@@ -14,7 +14,8 @@ from fgnet.model.decoders import CoarseDecoder, RefinedDecoder
 from fgnet.model.fine_grained import FineGrainedEncoder, in_plane_strides
 from fgnet.model.layers import conv
 from fgnet.model.sam2 import STRIDES, Sam2Encoder
-from fgnet.settings.network import FGNetNetwork, Sam2, Sam2DecoderNetwork
+from fgnet.settings.encoders import Sam2
+from fgnet.settings.network import FGNetNetwork, Sam2DecoderNetwork
 
 
 class Features(nn.Module):
@@ -33,7 +34,7 @@ class Features(nn.Module):
         )
 
     def forward(self, crop: Tensor) -> list[Tensor]:
-        """(B, 1, D, H, W) -> four maps (B, channels, D, H/s, W/s), s = 4, 8, 16, 32."""
+        """(B, 1 or 3, D, H, W) -> four maps (B, channels, D, H/s, W/s), s = 4, 8, 16, 32."""
         return [reduce(m) for reduce, m in zip(self.reduce, self.encoder(crop), strict=True)]
 
     def encode(self, sections: Tensor) -> list[Tensor]:
@@ -50,7 +51,7 @@ class Features(nn.Module):
 class FGNet(nn.Module):
     """From a raw crop to coarse and refined affinities."""
 
-    def __init__(self, settings: FGNetNetwork, outputs: int) -> None:
+    def __init__(self, settings: FGNetNetwork, outputs: int, inputs: int = 1) -> None:
         super().__init__()
         self.sam2: Features | None = None
         self.coarse: CoarseDecoder | None = None
@@ -69,11 +70,11 @@ class FGNet(nn.Module):
                 nearest(stride, self.sam2.encoder.strides)
                 for stride in in_plane_strides(settings.strides)
             ]
-        self.fine = FineGrainedEncoder(settings.filters, settings.strides)
+        self.fine = FineGrainedEncoder(settings.filters, settings.strides, inputs)
         self.refined = RefinedDecoder(settings.filters, outputs)
 
     def forward(self, crop: Tensor, encoded: Sequence[Tensor] | None = None) -> dict[str, Tensor]:
-        """Affinity logits of a crop (B, 1, D, H, W) in [0, 1]; H and W multiples of 32.
+        """Logits of a crop (B, inputs, D, H, W) in [0, 1]; H and W multiples of 32.
 
         Args:
             encoded: the crop's sections, where :meth:`Features.encode` has been through them.
@@ -103,7 +104,7 @@ class Sam2Decoder(nn.Module):
         self.coarse = CoarseDecoder(settings.sam2.channels, len(STRIDES), outputs)
 
     def forward(self, crop: Tensor, encoded: Sequence[Tensor] | None = None) -> dict[str, Tensor]:
-        """Its only map of a crop (B, 1, D, H, W), as ``refined`` (B, outputs, D, H, W).
+        """Its only map of a crop (B, 1 or 3, D, H, W), as ``refined`` (B, outputs, D, H, W).
 
         Args:
             encoded: the crop's sections, where :meth:`Features.encode` has been through them.

@@ -17,16 +17,16 @@ Stride = tuple[int, int, int]
 class FineGrainedEncoder(nn.Module):
     """Levels of residual blocks; each level's map may be guided before it goes on."""
 
-    def __init__(self, filters: Sequence[int], strides: Sequence[Stride]) -> None:
+    def __init__(self, filters: Sequence[int], strides: Sequence[Stride], inputs: int = 1) -> None:
         super().__init__()
-        inputs = (1, *filters[:-1])
-        self.levels = nn.ModuleList(Residual(i, o) for i, o in zip(inputs, filters, strict=True))
+        before = (inputs, *filters[:-1])
+        self.levels = nn.ModuleList(Residual(i, o) for i, o in zip(before, filters, strict=True))
         self.down = nn.ModuleList(nn.MaxPool3d(stride, stride) for stride in strides)
 
     def forward(
         self, crop: Tensor, guides: Sequence[Tensor], attention: Sequence[nn.Module]
     ) -> list[Tensor]:
-        """Encode a crop (B, 1, D, H, W).
+        """Encode a crop (B, inputs, D, H, W).
 
         Args:
             guides: a map of SAM2 features for each level, or empty for no guidance.

@@ -24,6 +24,14 @@ def conv(
     return nn.Sequential(*layers, *([nn.ReLU(inplace=True)] if relu else []))
 
 
+def conv2d(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
+    """2-D convolution that keeps the shape, GroupNorm and ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, padding="same", bias=False),
+        nn.GroupNorm(groups(outputs), outputs), nn.ReLU(inplace=True),
+    )  # fmt: skip
+
+
 class Residual(nn.Module):
     """Two 3x3x3 convolutions with a shortcut around them."""
 

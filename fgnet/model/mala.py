@@ -35,12 +35,12 @@ def up(coarse: int, fine: int, stride: Stride) -> nn.Sequential:
 class Mala(nn.Module):
     """Encoder and decoder of double convolutions without normalisation."""
 
-    def __init__(self, settings: MalaNetwork, outputs: int) -> None:
+    def __init__(self, settings: MalaNetwork, outputs: int, inputs: int = 1) -> None:
         super().__init__()
         filters = settings.filters
         self.strides = settings.strides
         self.encode = nn.ModuleList(
-            double(i, o) for i, o in zip((1, *filters[:-1]), filters, strict=True)
+            double(i, o) for i, o in zip((inputs, *filters[:-1]), filters, strict=True)
         )
         self.up = nn.ModuleList(
             up(coarse, fine, stride)
@@ -53,7 +53,7 @@ class Mala(nn.Module):
                 nn.init.kaiming_normal_(module.weight, SLOPE)
 
     def forward(self, crop: Tensor) -> dict[str, Tensor]:
-        """Affinity logits ``refined`` (B, outputs, D, H, W) of a crop (B, 1, D, H, W)."""
+        """Logits ``refined`` (B, outputs, D, H, W) of a crop (B, inputs, D, H, W)."""
         x = fit(crop, self.strides)
         skips: list[Tensor] = []
         for index, level in enumerate(self.encode):

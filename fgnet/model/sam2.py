@@ -12,8 +12,10 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from fgnet import tensors
 from fgnet.errors import InputError
-from fgnet.settings.network import Sam2
+from fgnet.model import prompts
+from fgnet.settings.encoders import Sam2
 
 STRIDES = (4, 8, 16, 32)
 LETTER = {"tiny": "t", "small": "s", "base_plus": "b+", "large": "l"}
@@ -26,9 +28,9 @@ WRAPPED = ".base_layer"  # what peft puts into the name of an adapted layer's ow
 class Sam2Encoder(nn.Module):
     """Features of every section of a crop, at four in-plane strides, lifted to 3-D.
 
-    A section is repeated to three channels and normalised as ImageNet's images are. The trunk
-    sees each section alone; its maps (``channels[i]`` at ``strides[i]`` of the crop) are returned
-    with the sections stacked again along z.
+    A grey section is repeated to three channels; all are normalised as ImageNet's images are. The
+    trunk sees each section alone; its maps (``channels[i]`` at ``strides[i]`` of the crop) are
+    returned with the sections stacked again along z.
     """
 
     mean: Tensor
@@ -55,17 +57,17 @@ class Sam2Encoder(nn.Module):
         return self
 
     def forward(self, crop: Tensor) -> list[Tensor]:
-        """Encode a crop (B, 1, D, H, W) in [0, 1]; H and W are multiples of 32.
+        """Encode a crop (B, C, D, H, W) in [0, 1]; C is 1 or 3, H and W are multiples of 32.
 
         Returns:
             Four maps (B, channels[i], D, H / strides[i], W / strides[i]), finest first.
         """
-        batch, _, depth, height, width = crop.shape
-        sections = crop.transpose(1, 2).reshape(batch * depth, 1, height, width)  # (B*D, 1, H, W)
+        batch, _, depth = crop.shape[:3]
+        sections = crop.transpose(1, 2).flatten(0, 1)  # (B*D, C, H, W)
         if self.settings.upscale > 1:
             sections = nn.functional.interpolate(
                 sections, scale_factor=self.settings.upscale, mode="bicubic"
-            )  # (B*D, 1, H*upscale, W*upscale)
+            )  # (B*D, C, H*upscale, W*upscale)
         sections = (sections.expand(-1, 3, -1, -1) - self.mean) / self.std  # (B*D, 3, ...)
         groups = torch.split(sections, self.settings.sections or len(sections))
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
@@ -90,15 +92,19 @@ class Sam2Encoder(nn.Module):
             InputError: the file is no such checkpoint, or one of another size.
         """
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)["model"]
-        except Exception as error:  # torch raises many kinds for a file that is no checkpoint
+            state = tensors.load(path)["model"]
+        except (ValueError, KeyError, TypeError, IndexError) as error:
             raise InputError(
                 f"{str(path)!r} is not a SAM2 checkpoint ({error}); download it again"
             ) from error
         prefix = "image_encoder.trunk."
         given = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-        # adapters of LoRA are not in the file and stay as they are
-        own = {k.replace(WRAPPED, ""): k for k in self.trunk.state_dict() if "lora_" not in k}
+        # what was put into the trunk for training is not in the file and stays as it is
+        put_in = ("lora_", f".{prompts.NAME}.")
+        own = {
+            k.replace(WRAPPED, ""): k
+            for k in self.trunk.state_dict() if not any(part in k for part in put_in)
+        }  # fmt: skip
         shapes = {k: self.trunk.state_dict()[name].shape for k, name in own.items()}
         if {k: v.shape for k, v in given.items()} != shapes:
             raise InputError(
@@ -123,12 +129,12 @@ def build_trunk(settings: Sam2) -> nn.Module:
 
 
 def choose_trained(trunk: nn.Module, settings: Sam2) -> None:
-    """Let gradients reach what ``sam2.mode`` trains, and put LoRA's adapters in (peft)."""
+    """Let gradients reach what ``sam2.mode`` trains; put adapters or prompt layers in for it."""
     if settings.mode == "finetuned":
         return
     trunk.requires_grad_(False)
+    blocks = list(trunk.blocks)  # type: ignore[arg-type]
     if settings.mode == "last_blocks":
-        blocks = list(trunk.blocks)  # type: ignore[arg-type]
         if settings.blocks > len(blocks):
             raise InputError(
                 f"network.sam2.blocks: {settings.blocks} blocks are to be trained, but the "
@@ -141,3 +147,5 @@ def choose_trained(trunk: nn.Module, settings: Sam2) -> None:
 
         low_rank = LoraConfig(r=settings.rank, lora_alpha=settings.rank, target_modules=ADAPTED)
         inject_adapter_in_model(low_rank, trunk)
+    if settings.mode == "prompts":
+        prompts.prompt(blocks, [int(block.dim) for block in blocks], settings.hidden)

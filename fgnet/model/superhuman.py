@@ -57,13 +57,13 @@ class Up(nn.Module):
 class SuperHuman(nn.Module):
     """Encoder and decoder of residual blocks, symmetric."""
 
-    def __init__(self, settings: SuperHumanNetwork, outputs: int) -> None:
+    def __init__(self, settings: SuperHumanNetwork, outputs: int, inputs: int = 1) -> None:
         super().__init__()
         filters = settings.filters
         self.strides = settings.strides
         first = filters[0]
         self.embed = nn.Sequential(
-            nn.Conv3d(1, first, (1, 5, 5), padding="same"), nn.ELU(inplace=True)
+            nn.Conv3d(inputs, first, (1, 5, 5), padding="same"), nn.ELU(inplace=True)
         )
         self.down = nn.ModuleList(
             Block(i, o) for i, o in zip((first, *filters[:-1]), filters, strict=True)
@@ -81,7 +81,7 @@ class SuperHuman(nn.Module):
                 module.momentum = settings.momentum
 
     def forward(self, crop: Tensor) -> dict[str, Tensor]:
-        """Affinity logits ``refined`` (B, outputs, D, H, W) of a crop (B, 1, D, H, W)."""
+        """Logits ``refined`` (B, outputs, D, H, W) of a crop (B, inputs, D, H, W)."""
         x = self.embed(fit(crop, self.strides))
         skips: list[Tensor] = []
         for index, block in enumerate(self.down):

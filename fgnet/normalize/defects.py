@@ -6,14 +6,14 @@ from scipy import ndimage
 
 from fgnet.normalize.tables import Counts
 from fgnet.sections import BLACK, BORDERED, LOST, SOUND, WHITE, steps
-from fgnet.settings.normalize import Normalize
+from fgnet.settings.normalize import OfVolumes
 
 Sample = npt.NDArray[np.unsignedinteger]
 Mask = npt.NDArray[np.uint8]
 NOWHERE = -1
 
 
-def find(sample: Sample, counts: Counts, settings: Normalize) -> tuple[int, Mask | None]:
+def find(sample: Sample, counts: Counts, settings: OfVolumes) -> tuple[int, Mask | None]:
     """The kind of a section, and where its border lies if it has one.
 
     A section is lost where one grey value makes up ``lost_share`` of it or more. It is bordered

@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from fgnet import ledger, sections, skeletons, volume
+from fgnet import ledger, sections, volume
 from fgnet.errors import InputError
 from fgnet.normalize import defects
 from fgnet.normalize.mapping import Mapping
@@ -26,7 +26,7 @@ def run(
     """Normalise a downloaded volume.
 
     Args:
-        input: HDF5 file with ``volumes/raw`` uint8 or uint16 and perhaps labels and skeletons.
+        input: HDF5 file with ``volumes/raw`` uint8 or uint16 and perhaps labels.
         output: the same with raw normalised, uint8; its group ``normalization`` says what was
             found in every section, see :mod:`fgnet.sections`.
         settings: JSON of :class:`fgnet.settings.normalize.VolumeNormalize`.
@@ -50,7 +50,7 @@ def run(
         with volume.create(output, "normalize", wanted.model_dump(mode="json"), inputs) as file:
             found = measure(raw, wanted, block, target, file)
             _normalise(file, raw, found, wanted, block, input.name)
-            for name in (volume.LABELS, volume.MASK, skeletons.GROUP):
+            for name in (volume.LABELS, volume.MASK):
                 if name in source:
                     # chunk by chunk as stored, with the attributes
                     source.copy(name, file, name)

@@ -15,7 +15,7 @@ from fgnet.normalize import defects
 from fgnet.normalize.tables import Counts
 from fgnet.progress import track
 from fgnet.sections import LOST, steps
-from fgnet.settings.normalize import Normalize
+from fgnet.settings.normalize import OfVolumes
 
 Block = tuple[int, int, int]
 
@@ -37,7 +37,7 @@ class Section:
     border: defects.Mask | None
 
 
-def survey(raw: h5py.Dataset, settings: Normalize, block: Block) -> Iterator[Section]:
+def survey(raw: h5py.Dataset, settings: OfVolumes, block: Block) -> Iterator[Section]:
     """Count the sections of a volume (z, y, x) from the first to the last."""
     slabs = [slice(z, min(z + block[0], len(raw))) for z in range(0, len(raw), block[0])]
     for z in track(slabs, "count grey values"):

@@ -44,11 +44,12 @@ STYLE: Any = {
     "xtick.color": LIGHT["soft"],
     "ytick.color": LIGHT["soft"],
     "lines.linewidth": 1.8,
-    "legend.frameon": False,
     # the browser sets the text, which keeps a page of many curves small
     "svg.fonttype": "none",
     "svg.hashsalt": "fgnet",
 }
+# of the lines that have any, as in a picture of vectors
+DASHES = {"-": "", "--": "8 4", ":": "2.2 3.6", "-.": "9 3.6 2.2 3.6"}
 POINTS = 300
 INCH = 72  # units of a vector picture
 Values = npt.NDArray[np.float64]
@@ -60,18 +61,16 @@ def chart(
     """A figure whose axes ``draw`` fills in; ``size`` in inches decides the text's share.
 
     What ``draw`` gives a label (lines, bars, ``fill_between``) shows its values under the pointer,
-    and where there are several such labels, a legend.
+    and where there are several such labels, a legend below, so that it never covers a curve.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(size, layout="constrained")
         axes = figure.add_subplot()
         draw(axes)
-        if len(axes.get_legend_handles_labels()[0]) > 1:
-            axes.legend(fontsize=10)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None})
-        values = hover(axes)
-    return html.figure(inline(stream.getvalue(), alt, values), caption)
+        values, legend = hover(axes), keys(axes)
+    return html.figure(inline(stream.getvalue(), alt, values), caption, legend.text)
 
 
 def inline(picture: str, alt: str, attributes: dict[str, str]) -> html.Html:
@@ -100,19 +99,42 @@ def inline(picture: str, alt: str, attributes: dict[str, str]) -> html.Html:
     )
 
 
+def keys(axes: Axes) -> html.Html:
+    """The legend of a chart, of several labels: each with a piece of its line, or its colour."""
+    named = _named(axes)
+    if len(named) < 2:
+        return html.Html("")
+    entries = []
+    for name, handle in named.items():
+        sample = f'<i style="background: {_colour(handle)}"></i>'
+        if hasattr(handle, "get_linestyle") and hasattr(handle, "get_marker"):
+            sample = _sample(handle)
+        entries.append(f"<span>{sample}{html.text(name)}</span>")
+    return html.Html(f'<p class="keys legend soft">{"".join(entries)}</p>')
+
+
+def _sample(line: Any) -> str:
+    """A piece of a line as the chart draws it."""
+    dashes = DASHES.get(line.get_linestyle())
+    inner = ""
+    if dashes is not None:
+        dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
+        inner = f'<path d="M0 5H28" stroke="currentColor" stroke-width="2.2"{dashed}/>'
+    if line.get_marker() not in (None, "", "None", "none"):
+        inner += '<circle cx="14" cy="5" r="2.6" fill="currentColor"/>'
+    return (
+        f'<svg viewBox="0 0 28 10" aria-hidden="true" style="color: {_colour(line)}">{inner}</svg>'
+    )
+
+
 def hover(axes: Axes) -> dict[str, str]:
     """What the page's script needs to show values: attributes of the picture, none without labels.
 
     ``data-hover`` is JSON: the name of the x axis, and for each series its name, colour and points
     (x and y in the picture, and both in words).
     """
-    named = {
-        name: handle
-        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
-        if not name.startswith("_")
-    }
     series = []
-    for name, handle in named.items():
+    for name, handle in _named(axes).items():
         x, y, words = _points(handle)
         if not len(x):
             continue
@@ -132,6 +154,11 @@ def hover(axes: Axes) -> dict[str, str]:
         "data-top": str(ends[1][1]),
         "data-bottom": str(ends[0][1]),
     }  # fmt: skip
+
+
+def _named(axes: Axes) -> dict[str, Any]:
+    """What was drawn with a label, by it."""
+    return dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
 
 
 def _points(handle: Any) -> tuple[Values, Values, list[str]]:

@@ -123,13 +123,14 @@ def stack(sections: Sequence[tuple[str, Html]], first: int = 0) -> Html:
     return Html(f'<div class="stack" data-first="{first}">\n{inner}\n</div>')
 
 
-def keys(entries: Iterable[tuple[str, str]]) -> Html:
-    """What colours mean: a CSS colour and its meaning each."""
+def keys(entries: Iterable[tuple[str, str]], title: str = "") -> Html:
+    """What colours mean: a CSS colour and its meaning each, after what they are all of."""
+    above = f"<span>{text(title)}:</span>" if title else ""
     inner = "".join(
         f'<span><i style="background: {colour}"></i>{text(meaning)}</span>'
         for colour, meaning in entries
     )
-    return Html(f'<p class="keys soft">{inner}</p>')
+    return Html(f'<p class="keys soft">{above}{inner}</p>')
 
 
 def page(body: str, navigation: Html | None = None) -> str:

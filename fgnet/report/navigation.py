@@ -1,70 +1,75 @@
-"""The ways from one page of the report to the others."""
+"""The ways from one page of the report to the others.
+
+What stands above a page is the same in every report, whatever its config: a model more must not
+make the pages of all others anew. The overview alone lists the pages there are.
+"""
 
 import os
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 from fgnet.report import html
 from fgnet.settings.base import Section
 
+Group = Literal["Segmentation", "Masks", "Training", "Data"]
+
+OVERVIEW = "index.html"
+# what a page's notebook is called: the words of its entry, and where that leads to
+ENTRIES = {
+    "index": ("Overview", OVERVIEW),
+    "segment": ("Segmentation", f"{OVERVIEW}#segmentation"),
+    "train": ("Training", f"{OVERVIEW}#training"),
+    "data": ("Data", f"{OVERVIEW}#data"),
+    "evaluate": ("Scores", "evaluate.html"),
+    "provenance": ("Provenance", "provenance.html"),
+}
+# pages of sets of images stand where those of volumes do
+ALIKE = {"images": "data", "mask": "segment", "evaluate_masks": "evaluate"}
+IDS = {"Masks": "segmentation"}
+
 
 class Link(Section):
-    """A page and what the links to it say; pages of one group stand together under its name."""
+    """A page and what the link to it says; pages of one group stand together under its name."""
 
     title: str
     page: Path
-    group: str | None = None
+    group: Group | None = None
 
 
-def bar(links: Sequence[Link], page: Path) -> html.Html:
-    """What stands above a page: links to all others, those of a group in a menu."""
+def bar(kind: str, root: str = ".") -> html.Html:
+    """What stands above a page; the entry of its own kind is marked.
+
+    Args:
+        kind: of the page, a key of :data:`ENTRIES` or :data:`ALIKE`.
+        root: the report's folder, in which the overview lies, as seen from the page: such as "..".
+    """
     parts = []
-    for group, found in groupby(links, key=lambda link: link.group):
-        items = list(found)
-        if group is None:
-            parts += [_link(item, page) for item in items]
-        elif len(items) == 1:
-            parts.append(_link(items[0], page, f"{group}: {items[0].title}"))
-        else:
-            here = ' class="here"' if any(_same(item.page, page) for item in items) else ""
-            inner = "".join(f"<li>{_link(item, page).text}</li>" for item in items)
-            # one name: opening a menu closes the others
-            parts.append(
-                html.Html(
-                    f'<details name="menu"{here}><summary>{html.text(group)}</summary>'
-                    f"<ul>{inner}</ul></details>"
-                )
-            )
+    own = ALIKE.get(kind, kind)
+    for name, (words, target) in ENTRIES.items():
+        # such a page is what its entry leads to, or one of many of its kind
+        here = "" if name != own else f' aria-current="{"true" if "#" in target else "page"}"'
+        parts.append(html.Html(f'<a{here} href="{root}/{target}">{words}</a>'))
     return html.Html(f"<nav>{html.join(parts).text}</nav>")
 
 
 def lists(links: Sequence[Link], page: Path) -> list[html.Html]:
-    """The same links as headings and lists, in the body of a page, without the page itself."""
+    """Pages as headings, which the bar leads to, and lists."""
     groups: dict[str, list[html.Html]] = {}
     for link in sorted(links, key=lambda link: link.group is None):
-        if not _same(link.page, page):
-            item = html.tag("li", _link(link, page))
-            groups.setdefault(link.group or "More", []).append(item)
+        item = html.tag("li", html.link(relative(link.page, page), link.title))
+        groups.setdefault(link.group or "More", []).append(item)
     return [
         part
         for group, items in groups.items()
-        for part in (html.tag("h2", group), html.tag("ul", html.join(items)))
+        for part in (
+            html.Html(f'<h2 id="{IDS.get(group, group.lower())}">{group}</h2>'),
+            html.tag("ul", html.join(items)),
+        )
     ]
 
 
 def relative(target: Path, page: Path) -> str:
     """The URL of a file as seen from a page."""
     return quote(Path(os.path.relpath(target, page.parent)).as_posix())
-
-
-def _link(link: Link, page: Path, title: str | None = None) -> html.Html:
-    words = title or link.title
-    if _same(link.page, page):
-        return html.Html(f'<a aria-current="page" href="">{html.text(words)}</a>')
-    return html.link(relative(link.page, page), words)
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve()

@@ -19,21 +19,23 @@ from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 
 import fgnet
-from fgnet import command, volume
+from fgnet import command, ledger
 from fgnet.errors import InputError
 from fgnet.report import html, navigation
+from fgnet.whole import whole_or_nothing
 
 Notebook = Any  # nbformat.NotebookNode is a dictionary without types
 ROOT = Path(fgnet.__file__).resolve().parents[1]
+SHOWN = ("config", "settings")  # parameters that a page shows as they are: it reads no file in them
 
 
-def run(notebook: Path, parameters: str, pages: str, executed: Path, output: Path) -> None:
+def run(notebook: Path, parameters: str, root: str, executed: Path, output: Path) -> None:
     """Run a notebook and write its page.
 
     Args:
         parameters: JSON object of the notebook's parameters; paths in it hold from the working
             directory.
-        pages: JSON list of :class:`fgnet.report.navigation.Link`, all pages of the report.
+        root: the folder of all pages as seen from this one, for the links between them.
         executed: where the notebook with its outputs goes, also when it fails.
         output: the page.
 
@@ -43,7 +45,8 @@ def run(notebook: Path, parameters: str, pages: str, executed: Path, output: Pat
     text = command.need(notebook, "notebook").read_text(encoding="utf-8")
     source: Notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
     values = checked(parameters, source, notebook)
-    links = [navigation.Link.checked(link) for link in json.loads(pages)]
+    # other pages are led to, not read
+    ledger.read(path for path in named(values) if path.suffix != ".html")
     done = execute(source, values, executed)
     for cell in done.cells:
         if cell.cell_type == "code":
@@ -57,8 +60,9 @@ def run(notebook: Path, parameters: str, pages: str, executed: Path, output: Pat
         exclude_anchor_links=True,
     )
     body, _ = exporter.from_notebook_node(done)
-    with volume.whole_or_nothing(output) as partial:
-        partial.write_text(html.page(body, navigation.bar(links, output)), encoding="utf-8")
+    with whole_or_nothing(output) as partial:
+        above = navigation.bar(notebook.stem, root)
+        partial.write_text(html.page(body, above), encoding="utf-8")
 
 
 def checked(parameters: str, notebook: Notebook, path: Path) -> dict[str, Any]:
@@ -73,6 +77,20 @@ def checked(parameters: str, notebook: Notebook, path: Path) -> dict[str, Any]:
             f"{path}: unknown parameter {unknown[0]!r}; it knows {', '.join(sorted(known))}"
         )
     return dict(values)
+
+
+def named(value: Any) -> Iterator[Path]:
+    """Files and folders among the values of parameters: texts with a slash that are one."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key not in SHOWN:
+                yield from named(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from named(inner)
+    # of a text too long for a name Path.exists raises an error
+    elif isinstance(value, str) and "/" in value and os.path.exists(value):  # noqa: PTH110
+        yield Path(value)
 
 
 def execute(notebook: Notebook, values: dict[str, Any], executed: Path) -> Notebook:

@@ -41,23 +41,18 @@ h2 { font-size: 1.2rem; line-height: 1.3; margin: 2.4rem 0 .5rem; overflow-wrap:
 h3 { font-size: 1rem; margin: 1.6rem 0 .3rem; overflow-wrap: anywhere; }
 p, ul { max-width: 46rem; margin: .4rem 0 .9rem; }
 a, summary { color: var(--link); }
-summary { cursor: pointer; overflow-wrap: anywhere; }
+summary { cursor: pointer; overflow-wrap: anywhere; list-style-position: outside;
+  margin-left: 1.1rem; }
 small, figcaption, .soft { color: var(--soft); font-size: .87rem; }
 body > nav { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; padding: .7rem 0 .6rem;
-  border-bottom: 1px solid var(--line); font-size: .9rem; position: relative;
-  overflow-wrap: anywhere; }
+  border-bottom: 1px solid var(--line); font-size: .9rem; }
 nav a { text-decoration: none; }
 nav a:hover { text-decoration: underline; }
-nav [aria-current], nav .here > summary { color: var(--ink); font-weight: 600; }
-nav ul { position: absolute; z-index: 3; left: 0; right: 0; top: 100%; max-width: none; margin: 0;
-  padding: .7rem 1rem; list-style: none; background: var(--paper); border: 1px solid var(--line);
-  border-top: 0; box-shadow: 0 .5rem 1rem #0003; max-height: 60vh; overflow: auto;
-  display: grid; gap: .15rem 1.4rem; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }
-nav details:not([open]) > ul { display: none; }
+nav [aria-current] { color: var(--ink); font-weight: 600; }
 /* shadows tell of what is cut off: covers of the page's colour scroll over them at the ends */
 .wide { overflow-x: auto; margin: .6rem 0 1.2rem; background:
-  linear-gradient(to right, var(--paper), transparent) 0 / 2.5rem 100% no-repeat local,
-  linear-gradient(to left, var(--paper), transparent) 100% / 2.5rem 100% no-repeat local,
+  linear-gradient(to right, var(--paper) 1rem, transparent) 0 / 2.5rem 100% no-repeat local,
+  linear-gradient(to left, var(--paper) 1rem, transparent) 100% / 2.5rem 100% no-repeat local,
   linear-gradient(to right, var(--line), transparent) 0 / .9rem 100% no-repeat scroll,
   linear-gradient(to left, var(--line), transparent) 100% / .9rem 100% no-repeat scroll; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
@@ -76,14 +71,23 @@ figcaption { margin: .15rem 0 .2rem; line-height: 1.4; overflow-wrap: anywhere; 
 img { display: block; width: 100%; }
 .grid { display: grid; gap: 1rem; margin: .6rem 0 1.4rem; align-items: start;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, var(--least)), 1fr)); }
-.grid.voxels { grid-template-columns: repeat(auto-fill, minmax(min(45%, var(--least)), 1fr)); }
-.voxels img { image-rendering: pixelated; border-radius: .2rem; }
+.grid.voxels, .grid.photos {
+  grid-template-columns: repeat(auto-fill, minmax(min(45%, var(--least)), 1fr)); }
+.voxels img, .photos img { border-radius: .2rem; }
+.voxels img { image-rendering: pixelated; }
 .pairs img + img { margin-top: .3rem; }
 .scale { display: block; height: 1.5rem; margin-top: .35rem; color: var(--soft);
   border-top: 3px solid var(--ink); font-size: .8rem; white-space: nowrap; }
 .keys span { display: inline-block; margin-right: 1.2rem; }
 .keys i { display: inline-block; width: .8em; height: .8em; margin-right: .4em;
   border-radius: .15em; vertical-align: -.05em; print-color-adjust: exact; }
+.bars { margin: .6rem 0 1.4rem; max-width: 60rem; }
+.bars p { margin: .7rem 0 .15rem; max-width: none; }
+.bars > div { display: flex; height: 1.3rem; }
+.bars > div > i { border-right: 1px solid var(--paper); print-color-adjust: exact; }
+.bars .keys { margin: .2rem 0 0; }
+.keys svg { width: 1.9em; height: .7em; margin-right: .4em; vertical-align: -.02em; fill: none; }
+.legend { margin: .2rem 0 .4rem; max-width: none; line-height: 1.45; overflow-wrap: anywhere; }
 .cards { display: grid; gap: 1.2rem 1.6rem; margin: .6rem 0 1.4rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 30rem), 1fr)); }
 .card { background: var(--panel); border-radius: .4rem; padding: .7rem .9rem .5rem; min-width: 0; }
@@ -93,6 +97,7 @@ img { display: block; width: 100%; }
 .copy { user-select: all; white-space: nowrap; cursor: copy; padding: 0 .25em; border-radius: .2rem;
   background: var(--paper); border: 1px solid var(--line); }
 .copied::after { content: " copied"; color: var(--soft); }
+.place { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .views { display: flex; gap: 2%; align-items: flex-start; }
 .stack > section > h3 { margin-top: 1rem; }
 .stack > label { display: none; }
@@ -125,11 +130,12 @@ svg.chart * { stroke-linejoin: round; stroke-linecap: butt; }
   .folds td:first-child { grid-column: 1 / -1; position: static; max-width: none; }
   .folds td:first-child::before { content: none; }
   .folds td.number, .folds small { white-space: normal; }
-  .folds td.number small { font-size: .72rem; }
+  .folds td.number small { font-size: .72rem; white-space: normal; }
 }
 @media print {
   @page { margin: 14mm; }
-  body { max-width: none; padding: 0; font-size: 10pt; }
+  :root { font-size: 10pt; }
+  body { max-width: none; padding: 0; }
   body > nav, .tip, .stack > label { display: none !important; }
   .stack.moving > section.shown > h3 { display: block; }
   details::details-content { content-visibility: visible; }
@@ -137,10 +143,11 @@ svg.chart * { stroke-linejoin: round; stroke-linecap: butt; }
   h1, h2, h3, figcaption, summary { break-after: avoid; }
   .wide { overflow: visible; }
   table { font-size: 8pt; }
+  td small { font-size: 7pt; }
   th, td { padding-right: .5rem; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid var(--line); }
   .grid { grid-template-columns: repeat(2, 1fr); }
-  .grid.voxels { grid-template-columns: repeat(4, 1fr); gap: .5rem; }
+  .grid.voxels, .grid.photos { grid-template-columns: repeat(4, 1fr); gap: .4rem; }
   .cards { grid-template-columns: repeat(3, 1fr); gap: .8rem; }
   .card { padding: 0; }
   a { color: var(--ink); text-decoration: underline; }
@@ -211,7 +218,5 @@ document.addEventListener("click", (event) => {
     place.classList.add("copied");
     setTimeout(() => place.classList.remove("copied"), 900);
   }, () => {});
-  for (const menu of document.querySelectorAll("body > nav details"))
-    if (!menu.contains(event.target)) menu.open = false;
 });
 """

@@ -7,21 +7,43 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from fgnet.errors import InputError
+from fgnet.errors import InputError, public
 
 Range = tuple[int, int]
 Offset = tuple[int, int, int]
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+LONGEST = 100  # bytes of a name, to which files add theirs
 MESSAGES = {"tuple_type": "a list is needed, such as [30, 8, 8] for z, y, x"}
 NEAREST: tuple[Offset, ...] = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
 
 
 def _name(text: str) -> str:
-    if not re.fullmatch(r"\w[^/{}\x00-\x1f]*", text):
-        raise ValueError("a name starts with a letter or digit and has no slash and no brace")
+    if not re.fullmatch(r"\w[^/{}<>]*", text):
+        raise ValueError("a name starts with a letter or digit and has no slash, brace, < or >")
+    if len(text.encode()) > LONGEST:
+        raise ValueError(f"a name has at most {LONGEST} bytes, as files are called by it")
+    return _plain(text)
+
+
+def _plain(text: str) -> str:
+    if CONTROL.search(text):
+        raise ValueError("neither line breaks nor other control characters have a place here")
     return text
 
 
+def watched(path: str) -> str:
+    """The path of a file that Snakemake watches. Raises ValueError for one that it cannot."""
+    if {*"{}<>"} & {*path}:
+        raise ValueError(
+            "braces, < and > in a path mean something to Snakemake; rename the file, or give a "
+            "link to it"
+        )
+    return path
+
+
 Name = Annotated[str, AfterValidator(_name)]
+Plain = Annotated[str, AfterValidator(_plain)]
+File = Annotated[Plain, AfterValidator(watched)]
 
 
 class Section(BaseModel):
@@ -89,7 +111,7 @@ def explain(model: type[BaseModel], error: ValidationError, values: Any) -> list
     for item in error.errors():
         # pydantic names the class or tag of a union member in the path; users wrote no such key
         path = [part for part in item["loc"] if _is_key(part, values, item)]
-        where = ".".join(str(part) for part in path) or "config"
+        where = ".".join(map(_shown, path)) or "config"
         if item["type"] == "extra_forbidden":
             known = sorted(_keys_beside(model, item["loc"]))
             close = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
@@ -104,8 +126,14 @@ def explain(model: type[BaseModel], error: ValidationError, values: Any) -> list
                 # said of a whole section, and names the key and the value itself
                 sentences.append(f"{where}: {message}" if path else message)
             else:
-                sentences.append(f"{where}: {message} (got {item['input']!r})"[:500])
+                sentences.append(f"{where}: {message} (got {public(repr(item['input']))})"[:500])
     return sentences
+
+
+def _shown(part: str | int) -> str:
+    """A key as one word of a sentence, whatever stands in it."""
+    text = str(part)
+    return text if text.isprintable() and len(text) <= LONGEST else f"{text[:LONGEST]!r}…"
 
 
 def _is_key(part: str | int, values: Any, item: Any) -> bool:

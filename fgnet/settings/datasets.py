@@ -4,6 +4,7 @@ python -m fgnet.settings.datasets    (or `snakemake list_datasets`) prints what 
 """
 
 import difflib
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,16 @@ class Dataset(Section):
 
 
 def read(registry: Path = REGISTRY) -> dict[str, dict[str, Any]]:
-    """Name of each data set -> what its file says, unchecked."""
+    """Name of each data set -> what its file says, unchecked.
+
+    Raises:
+        InputError: there is no registry, as beside an installed package.
+    """
+    if not registry.is_dir():
+        raise InputError(
+            f"datasets: there is no folder {str(registry)!r}; the registry is part of the "
+            "workflow, not of the installed package: run in a clone"
+        )
     return {
         path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
         for path in sorted(registry.glob("*.yaml"))
@@ -117,4 +127,7 @@ def facts(entry: Volume) -> str:
 
 
 if __name__ == "__main__":
-    print(table())
+    try:
+        print(table())
+    except InputError as error:
+        sys.exit(f"error: {error}")

@@ -2,12 +2,14 @@
 
 from pydantic import Field
 
-from fgnet.settings.base import Section
+from fgnet.settings.base import Plain, Section
+from fgnet.settings.images import ImageSet
+from fgnet.settings.sources import SkeletonSource
 from fgnet.settings.volumes import Volume
 
 
 class Download(Section):
-    """How files and layers are fetched over a network."""
+    """How files and layers are fetched over a network; no result depends on it."""
 
     retries: int = Field(
         5, ge=0, description="Tries after a failed one, each of which resumes where it broke off."
@@ -24,7 +26,7 @@ class Download(Section):
     connections: int = Field(
         4, ge=1, le=32, description="Files of an image series fetched at the same time."
     )
-    lock: str = Field(
+    lock: Plain = Field(
         "checksums.lock",
         description="File in which the checksum of every download is noted for which the config "
         "gives none; what comes later from the same address must be the same. Keep it with "
@@ -33,7 +35,18 @@ class Download(Section):
 
 
 class VolumeDownload(Section):
-    """What the rule of one volume receives."""
+    """What the rule of one volume receives; its skeletons have a rule of their own."""
 
     volume: Volume = Field(description="The volume's entry in the config.")
-    download: Download = Field(description="How files are fetched.")
+
+
+class ImagesDownload(Section):
+    """What the rule of one set of images receives."""
+
+    images: ImageSet = Field(description="The set's entry in the config.")
+
+
+class SkeletonsDownload(Section):
+    """What the rule of one volume's skeletons receives."""
+
+    skeletons: SkeletonSource = Field(description="Where they lie.")

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from fgnet.settings.base import Section
+from fgnet.settings.mask import Mask
 from fgnet.settings.teasar import Teasar
 
 
@@ -56,19 +57,28 @@ class Scoring(Section):
         "are not scored, as in the evaluation of CREMI (usually 25); 0 scores every voxel. "
         "Boundaries and components are those of all labels.",
     )
-    tolerance: float = Field(
-        100.0,
+
+
+class Outlines(Section):
+    """What scores of the boundaries of masks depend on."""
+
+    boundary_tolerance: float = Field(
+        0.0075,
         ge=0,
-        allow_inf_nan=False,
-        description="nm. For the run length, a segment that holds at least so much path of two "
-        "neurons is a merger, whose runs count 0.",
+        lt=1,
+        description="Of image sets: how far boundaries of masks may lie apart and still meet, as a "
+        "share of the image's diagonal (0.0075: 3.6 pixels at 288 x 384).",
     )
 
 
-class Evaluate(Choosing, Scoring):
+class MaskScoring(Mask, Outlines):
+    """What the scores of masks depend on."""
+
+
+class Evaluate(Choosing, Scoring, Outlines):
     """Which voxels are scored, how the threshold is chosen, how run lengths are measured.
 
-    Every score is always written. Voxels without ground truth never count.
+    Every score is always written. Voxels and pixels without ground truth never count.
     """
 
     smallest_share: float = Field(
@@ -77,6 +87,13 @@ class Evaluate(Choosing, Scoring):
         lt=1,
         description="From which share of a neuron on a part of it counts as one, where neurons are "
         "listed as split and merged.",
+    )
+    tolerance: float = Field(
+        100.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="nm. For the run length, a segment that holds at least so much path of two "
+        "neurons is a merger, whose runs count 0.",
     )
     skeletons: Derived | None = Field(
         None,
@@ -87,7 +104,7 @@ class Evaluate(Choosing, Scoring):
 
     def scoring(self) -> Scoring:
         """What the scores depend on."""
-        return Scoring(border=self.border, tolerance=self.tolerance)
+        return Scoring(border=self.border)
 
     def choosing(self) -> Choosing:
         """What the choice of the threshold depends on."""

@@ -81,7 +81,7 @@ class Export(Folder):
         "program igneous (GPL), which is called in an environment of its own; `{}` takes the "
         "defaults.",
     )
-    address: Annotated[str, Field(pattern=r"^https?://\S+[^/\s]$")] = Field(
+    address: Annotated[str, Field(pattern=r"^https?://[^\s@?]+[^/\s@?]$")] = Field(
         "http://127.0.0.1:8090",
         description="Address under which the folder `results/export` will be served, without a "
         "slash at its end; the links to Neuroglancer name it.",

@@ -5,11 +5,11 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from fgnet.settings.base import Section
-from fgnet.settings.network import Positive
+from fgnet.settings.encoders import Positive
 
 
-class Infer(Section):
-    """How a trained model is run over a volume."""
+class Inference(Section):
+    """What the affinities of a trained model depend on."""
 
     crop: tuple[Positive, Positive, Positive] | None = Field(
         None,
@@ -18,14 +18,6 @@ class Infer(Section):
     )
     overlap: float = Field(
         0.5, ge=0, lt=1, description="Share of a crop that it has in common with the next."
-    )
-    shards: Positive = Field(
-        1, description="Number of boxes that a volume is cut into, each a job of its own."
-    )
-    batch: Positive | Literal["auto"] = Field(
-        "auto",
-        description="Crops that go through the network together. auto: as many as fill 80 % of a "
-        "GPU's free memory, one on a CPU. Where memory runs out the batch is halved.",
     )
     flips: bool = Field(
         False,
@@ -52,7 +44,7 @@ class Infer(Section):
     )
 
     @model_validator(mode="after")
-    def _multiples_of_32(self) -> "Infer":
+    def _multiples_of_32(self) -> "Inference":
         for axis, size in zip("yx", (self.crop or (1, 32, 32))[1:], strict=True):
             if size % 32:
                 raise ValueError(
@@ -60,3 +52,21 @@ class Infer(Section):
                     f"use {max(32, round(size / 32) * 32)}"
                 )
         return self
+
+
+class Infer(Inference):
+    """How a trained model is run over a volume."""
+
+    shards: Positive = Field(
+        1, description="Number of boxes that a volume is cut into, each a job of its own."
+    )
+    batch: Positive | Literal["auto"] = Field(
+        "auto",
+        description="Crops that go through the network together. auto: as many as fill 80 % of a "
+        "GPU's free memory, one on a CPU. Where memory runs out the batch is halved. An edit "
+        "reruns nothing, as results differ by rounding alone.",
+    )
+
+    def inference(self) -> Inference:
+        """What a shard depends on, wherever it is cut and whatever fits into memory."""
+        return Inference.model_validate(self.model_dump(include=set(Inference.model_fields)))

@@ -1,12 +1,12 @@
-"""Settings of the networks: FGNet, and the baselines it is compared with."""
+"""Settings of the networks: FGNet, its siblings, and the baselines they are compared with."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from fgnet.settings.base import Section
+from fgnet.settings.encoders import Positive, PromptedSam2, Sam1, Sam2, Text
 
-Positive = Annotated[int, Field(gt=0)]
 Stride = tuple[Positive, Positive, Positive]
 
 
@@ -30,46 +30,6 @@ class Levels(Section):
                 "give one stride fewer than filters"
             )
         return self
-
-
-class Sam2(Section):
-    """The SAM2 image encoder that general features come from."""
-
-    version: Literal["2.0", "2.1"] = Field("2.1", description="SAM release.")
-    size: Literal["tiny", "small", "base_plus", "large"] = Field(
-        "large", description="Size of the Hiera trunk: 27, 34, 69 or 212 million parameters."
-    )
-    weights: Literal["official", "random"] = Field(
-        "official",
-        description="official: Meta's checkpoint, downloaded by its own rule. "
-        "random: untrained, for machines without a network, and as a control.",
-    )
-    mode: Literal["frozen", "finetuned", "last_blocks", "lora"] = Field(
-        "frozen",
-        description="What training changes of the encoder: nothing, everything, its last blocks, "
-        "or low-rank adapters in its attention layers. The paper reports frozen and fine-tuned.",
-    )
-    blocks: Positive = Field(2, description="How many blocks `last_blocks` trains.")
-    rank: Positive = Field(8, description="Rank of the adapters of `lora`.")
-    upscale: Literal[1, 2, 4] = Field(
-        1,
-        description="Enlarge sections so many times before the encoder, for finer features at the "
-        "square of the cost.",
-    )
-    channels: Positive = Field(
-        32, description="Channels that each of the four feature maps is reduced to."
-    )
-    sections: Positive | None = Field(
-        None,
-        description="Sections encoded at once; null: all of a batch. Fewer need less memory, of a "
-        "trained encoder only together with recompute, and change no result.",
-    )
-    recompute: bool = Field(
-        False,
-        description="Keep no activations of the encoder and compute them again for the gradient, "
-        "those of one group of sections at a time: less memory, more time. Of use with a large "
-        "trained encoder.",
-    )
 
 
 class FGNetNetwork(Levels):
@@ -146,7 +106,82 @@ class MalaNetwork(Levels):
     )
 
 
+Sections = Literal["copies", "neighbours"]
+SECTIONS = (
+    "The three colours of a section of a grey volume. copies: itself thrice. neighbours: the "
+    "section before, itself, and the one after, without which no affinity along z can be learnt."
+)
+
+
+class PolypNetwork(Section):
+    """SAM2 with prompt layers, a full-scale decoder, channel attention and side outputs."""
+
+    kind: Literal["polyp"] = Field(
+        "polyp", description="Fine-tuned SAM2 with a channel-attention decoder, section by section."
+    )
+    sam2: PromptedSam2 = Field(
+        PromptedSam2(),  # type: ignore[call-arg]
+        description="The image encoder.",
+    )
+    attention: Literal["se", "eca", "cbam", "none"] = Field(
+        "se",
+        description="The gate on a node's concatenated scales: squeeze and excitation, efficient "
+        "channel attention, CBAM (channels, then places), or none.",
+    )
+    side_outputs: bool = Field(
+        True, description="Give the logits of the coarser nodes as well, for deep supervision."
+    )
+    sections: Sections = Field("neighbours", description=SECTIONS)
+
+
+class MasgNetwork(Section):
+    """MASG-SAM: hierarchical attention, boundary enhancement and semantic fusion on SAM."""
+
+    kind: Literal["masg"] = Field("masg", description="MASG-SAM, section by section.")
+    encoder: Literal["sam1", "sam2"] = Field(
+        "sam1", description="Whose image encoder: the first SAM's, or SAM2's."
+    )
+    sam1: Sam1 | None = Field(None, description="The encoder sam1; null with the other.")
+    sam2: Sam2 | None = Field(None, description="The encoder sam2; null with the other.")
+    hierarchy: Literal["attended", "mean"] = Field(
+        "attended",
+        description="How the encoder's maps become one. attended: channel and spatial attention on "
+        "each, and a sum by learned shares. mean: their mean.",
+    )
+    edges: Literal["pooled", "sobel", "none"] = Field(
+        "pooled",
+        description="What stresses boundaries: a map less its 3x3 mean, Sobel's slope, or nothing, "
+        "and no edge output.",
+    )
+    text: Text | None = Field(
+        Text(),  # type: ignore[call-arg]
+        description="What is told in words; null: nothing.",
+    )
+    sections: Sections = Field("neighbours", description=SECTIONS)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_encoder(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("encoder", "sam1") not in ("sam1", "sam2"):
+            return values
+        chosen = values.get("encoder", "sam1")
+        other = "sam2" if chosen == "sam1" else "sam1"
+        if values.get(other) is not None:
+            raise ValueError(f"{other}: the encoder is {chosen}; leave {other} out")
+        return {**values, chosen: values.get(chosen) or {}}
+
+    def official(self) -> dict[str, str]:
+        """Names in :mod:`fgnet.pretrained` of what ``sam1`` and ``text`` need, by those keys."""
+        found: dict[str, str] = {}
+        if self.sam1 is not None and self.sam1.weights == "official":
+            found["sam1"] = f"sam_vit_{self.sam1.size}"
+        if self.text is not None and self.text.weights == "official":
+            found["text"] = f"clip_{self.text.model}"
+        return found
+
+
 Network = Annotated[
-    FGNetNetwork | Sam2DecoderNetwork | SuperHumanNetwork | MalaNetwork,
+    FGNetNetwork | Sam2DecoderNetwork | SuperHumanNetwork | MalaNetwork | PolypNetwork
+    | MasgNetwork,
     Field(discriminator="kind"),
-]
+]  # fmt: skip

@@ -9,7 +9,7 @@ from fgnet.settings.base import Name, Section
 ClipLimit = Annotated[float, Field(gt=0, le=1, strict=True)]
 
 
-class Normalize(Section):
+class OfVolumes(Section):
     """Intensities made comparable between volumes or sections; defective sections mended."""
 
     low: float = Field(
@@ -73,7 +73,25 @@ class Normalize(Section):
         return self
 
 
-class VolumeNormalize(Normalize):
+class Normalize(OfVolumes):
+    """The section ``normalize``: of volumes, and of sets of 2-D images."""
+
+    images: Literal["keep", "stretch"] = Field(
+        "keep",
+        description="The images of a set: as they are, which is what image encoders were trained "
+        "on, or each stretched between the percentiles low and high, all its colours alike.",
+    )
+
+
+class ImagesNormalize(Section):
+    """What the rule of one set of images receives."""
+
+    stretch: tuple[float, float] | None = Field(
+        None, description="Percentiles that become 0 and 255; null: images as they are."
+    )
+
+
+class VolumeNormalize(OfVolumes):
     """What the rule of one volume receives: the section normalize, and what is the volume's."""
 
     inverted: bool = Field(False, description="Whether membranes are bright.")

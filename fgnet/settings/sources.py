@@ -1,7 +1,9 @@
 """Settings of the sources: where an image, its labels, their mask or skeletons lie."""
 
+import json
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -14,11 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-from fgnet.settings.base import Section
+from fgnet.settings.base import Plain, Section
+from fgnet.settings.locations import VARIABLE, Location, filled, local_files
 
-RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
-VARIABLE = re.compile(r"\$\{(\w+)\}")
-SCHEMES = ("http", "https", "file", "gs", "s3")
 DIGITS = {"sha256": 64, "md5": 32}
 
 Format = Literal["hdf5", "tiff", "images", "zarr", "n5", "precomputed", "nrrd", "mrc"]
@@ -30,16 +30,6 @@ def _checksum(text: str) -> str:
     if not re.fullmatch(r"[0-9a-f]+", digits) or DIGITS.get(kind) != len(digits):
         raise ValueError("sha256:… with 64 or md5:… with 32 hexadecimal digits is needed")
     return f"{kind}:{digits}"
-
-
-def _location(text: str) -> str:
-    scheme, colon, _ = text.partition("://")
-    ranges = RANGE.findall(text)
-    if len(ranges) > 1 or any(int(first) > int(last) for first, last in ranges):
-        raise ValueError("a pattern has one range that goes up, such as {0000..0099}")
-    if colon and scheme not in SCHEMES:
-        raise ValueError(f"a path or an address is needed that starts with {', '.join(SCHEMES)}")
-    return text
 
 
 def _axes(text: str) -> str:
@@ -58,34 +48,7 @@ def _id(number: int) -> int:
 Nanometres = Annotated[float, Field(gt=0)]
 Id = Annotated[int, Field(ge=0), AfterValidator(_id)]
 Checksum = Annotated[str, AfterValidator(_checksum)]
-Location = Annotated[str, Field(min_length=1), AfterValidator(_location)]
 Axes = Annotated[str, AfterValidator(_axes)]
-
-
-def numbered(pattern: str) -> list[str]:
-    """The names of a pattern with one range, such as ``iso.{2600..2849}.png``."""
-    match = RANGE.search(pattern)
-    assert match is not None
-    first, last = match.groups()
-    width = len(first) if first.startswith("0") else 0
-    return [
-        f"{pattern[: match.start()]}{number:0{width}d}{pattern[match.end() :]}"
-        for number in range(int(first), int(last) + 1)
-    ]
-
-
-def local_files(place: str) -> list[str]:
-    """The files on this machine that a path, a folder or a pattern names."""
-    path = Path(place.removeprefix("file://"))
-    if RANGE.search(place):
-        found = [Path(name) for name in numbered(place)]
-    elif path.is_dir():
-        found = sorted(path.iterdir())
-    elif "*" in path.name and path.parent.is_dir():
-        found = sorted(path.parent.glob(path.name))
-    else:
-        found = [path]
-    return [str(one) for one in found if one.is_file()]
 
 
 class Source(Section):
@@ -102,7 +65,7 @@ class Source(Section):
         description="What it is, where neither its first bytes nor its name tell: needed for "
         "an address that does not end in .zarr, .n5, .precomputed or in the name of a file.",
     )
-    dataset: str | None = Field(
+    dataset: Plain | None = Field(
         None,
         description="Name of the array inside an HDF5 file, Zarr or N5 container; null: CREMI's "
         "name (volumes/raw, volumes/labels/neuron_ids, volumes/labels/mask), or the only one.",
@@ -122,7 +85,7 @@ class Source(Section):
         description="Place of the first voxel in nm along z, y, x, in place of what the file "
         "records; it tells where labels lie in a larger image.",
     )
-    member: str | None = Field(None, description="Name of the file inside a .zip archive.")
+    member: Plain | None = Field(None, description="Name of the file inside a .zip archive.")
     checksum: Checksum | None = Field(
         None,
         description="Checksum of the file as it is downloaded, sha256:… or md5:…; null: what "
@@ -157,7 +120,7 @@ class Source(Section):
 class Labels(Source):
     """Where the ground truth lies, and what its ids mean."""
 
-    mapping: str | None = Field(
+    mapping: Plain | None = Field(
         None,
         description="Name of a table in the same HDF5 file, two columns (or two rows): id as "
         "stored, id of the body. An id that the table leaves out keeps its value (NeuroProof's "
@@ -198,7 +161,7 @@ class SkeletonSource(Section):
         description="The neurons to take of a precomputed layer; needed at an address whose files "
         "cannot be listed. Empty: all.",
     )
-    member: str | None = Field(None, description="Name of the file inside a .zip archive.")
+    member: Plain | None = Field(None, description="Name of the file inside a .zip archive.")
     checksum: Checksum | None = Field(
         None, description="Checksum of a single file as it is downloaded, sha256:… or md5:…"
     )
@@ -208,8 +171,16 @@ class SkeletonSource(Section):
 
     def local_files(self) -> list[str]:
         """The files on this machine whose change is a change of the skeletons."""
-        paths = [self.path] if isinstance(self.path, str) else self.path
-        return [name for path in paths for name in local_files(path)]
+        found: dict[str, None] = {}
+        for path in [self.path] if isinstance(self.path, str) else self.path:
+            found |= dict.fromkeys(local_files(path))
+            # a segmentation names the folder of its skeletons
+            info = Path(path.removeprefix("file://")) / "info"
+            with suppress(OSError, ValueError):  # what is wrong with it the download says
+                values = json.loads(info.read_bytes())
+                if isinstance(values, dict) and isinstance(values.get("skeletons"), str):
+                    found |= dict.fromkeys(local_files(str(info.parent / values["skeletons"])))
+        return list(found)
 
     @model_validator(mode="before")
     @classmethod
@@ -229,7 +200,7 @@ def _long(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
 
-Chosen = TypeVar("Chosen", Source, SkeletonSource)
+Chosen = TypeVar("Chosen", bound=Section)
 
 
 def choose(value: Any, check: ValidatorFunctionWrapHandler) -> Chosen | None:
@@ -250,8 +221,8 @@ def choose(value: Any, check: ValidatorFunctionWrapHandler) -> Chosen | None:
             name for text in texts for name in VARIABLE.findall(text) if not os.environ.get(name)
         ]
         if not missing:
-            filled = {key: _filled(text) for key, text in values.items()}
-            return TypeAdapter(type(alternative)).validate_python(filled)
+            known = {key: _filled(text) for key, text in values.items()}
+            return TypeAdapter(type(alternative)).validate_python(known)
         unset |= dict.fromkeys(missing)
     if not alternatives:
         raise ValueError("the list of alternatives is empty")
@@ -272,9 +243,7 @@ def _filled(value: Any) -> Any:
         return tuple(_filled(item) for item in value)
     if not isinstance(value, str):
         return value
-    if value.startswith("~/"):
-        value = str(Path(value).expanduser())
-    return VARIABLE.sub(lambda match: os.environ[match[1]], value)
+    return filled(value)
 
 
 AnySource = Annotated[

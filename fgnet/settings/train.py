@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from fgnet.settings.base import NEAREST, Name, Offset, Section
-from fgnet.settings.network import Network, Positive
+from fgnet.settings.base import NEAREST, File, Name, Offset, Section
+from fgnet.settings.encoders import Positive
+from fgnet.settings.network import Network
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Device = Literal["auto", "cpu", "cuda"]
@@ -82,6 +83,9 @@ class Training(Section):
     crop: tuple[Positive, Positive, Positive] = Field(
         (18, 160, 160), description="Crop (z, y, x) in voxels; y and x multiples of 32."
     )
+    shots: Positive | None = Field(
+        None, description="Of image sets, learn from so many images of each class; null: from all."
+    )
     labelled: Share = Field(
         0.05, description="Draw a crop again when a smaller share of its voxels is in a neuron."
     )
@@ -95,13 +99,17 @@ class Training(Section):
     widen_borders: Literal["none", "in_plane", "all"] = Field(
         "in_plane", description="Where neurons touch, make the border this wide before training."
     )
-    loss: Literal["mse", "bce", "dice_bce"] = Field(
+    loss: Literal["mse", "bce", "dice_bce", "structure"] = Field(
         "mse",
-        description="Class-balanced squared error, class-balanced cross entropy, or the latter "
-        "plus the Dice loss of borders.",
+        description="Of affinities: class-balanced squared error, class-balanced cross entropy, or "
+        "the latter plus the Dice loss of borders. Of masks: dice_bce, cross entropy plus the Dice "
+        "loss of objects; or structure, which stresses pixels near a mask's boundary.",
     )
     coarse_weight: float = Field(
-        1.0, ge=0, description="Weight of the coarse affinities' loss beside the refined ones'."
+        1.0,
+        ge=0,
+        description="Weight of the loss of each further map (coarse affinities, side outputs, "
+        "edges) beside the refined one's.",
     )
     optimizer: Literal["adamw", "adam"] = Field(
         "adamw",
@@ -110,7 +118,9 @@ class Training(Section):
     )
     learning_rate: float = Field(1e-4, gt=0, description="Learning rate.")
     sam2_learning_rate: float = Field(
-        1e-5, gt=0, description="Learning rate of what is trained of the SAM2 encoder."
+        1e-5,
+        gt=0,
+        description="Learning rate of what is trained of the SAM encoder, prompt layers apart.",
     )
     weight_decay: float = Field(1e-6, ge=0, description="Weight decay.")
     schedule: Literal["constant", "cosine"] = Field(
@@ -144,14 +154,13 @@ class Training(Section):
         "validation segments and scores by VOI and ARAND, in one pass; made smaller where the "
         "volume is. null: 24 x 192 x 192.",
     )
-    best_by: Literal["loss", "voi", "arand"] = Field(
-        "loss", description="What makes the best checkpoint in a validation."
+    best_by: Literal["loss", "voi", "arand", "dice"] = Field(
+        "loss",
+        description="What makes the best checkpoint in a validation; dice of image sets, voi and "
+        "arand of volumes.",
     )
     patience: Positive | None = Field(
         None, description="Stop after so many validations without a better best_by; null: never."
-    )
-    save_seconds: float = Field(
-        300.0, gt=0, description="Seconds between saves that a killed training resumes from."
     )
     augment: Augment = Field(Augment(), description="Random changes of crops.")  # type: ignore[call-arg]
 
@@ -182,7 +191,7 @@ class Training(Section):
             raise ValueError("offsets: [0, 0, 0] is no edge; remove it")
         if len(set(self.offsets)) < len(self.offsets):
             raise ValueError("offsets: an offset stands twice; remove one")
-        if self.best_by != "loss" and not set(NEAREST) <= set(self.offsets):
+        if self.best_by in ("voi", "arand") and not set(NEAREST) <= set(self.offsets):
             raise ValueError(
                 f"best_by: {self.best_by} needs the nearest three offsets to segment with; "
                 "add them to offsets"
@@ -198,7 +207,7 @@ class Model(Training):
         description="The network; left out, it is FGNet with its defaults, or with a checkpoint "
         "the network of that.",
     )
-    checkpoint: str | None = Field(
+    checkpoint: File | None = Field(
         None, description="Path of a trained checkpoint, used instead of training."
     )
 
@@ -213,6 +222,12 @@ class Model(Training):
 class Train(Training):
     """The section ``train``: keys for all models, and the models."""
 
+    save_seconds: float = Field(
+        300.0,
+        gt=0,
+        description="Seconds between saves that a killed training resumes from. An edit reruns "
+        "nothing.",
+    )
     models: dict[Name, Model] = Field(
         {"fgnet": Model.checked({})},
         min_length=1,

@@ -1,18 +1,17 @@
 """Settings of the volumes: where each comes from and what it is for."""
 
-import difflib
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from fgnet.settings.base import Box, Name, Section
+from fgnet.settings.parts import known_wholes, one_origin
 from fgnet.settings.phantom import Phantom
 from fgnet.settings.sources import (
     AnyLabels,
     AnySkeletons,
     AnySource,
     Nanometres,
-    SkeletonSource,
     Source,
 )
 
@@ -48,7 +47,7 @@ class Volume(Section):
     skeletons: AnySkeletons | None = Field(
         None,
         description="Where centre lines of neurons lie: a path or an address, or these with more "
-        "keys. The run length is measured along them where there are labels, too; without "
+        "keys. The run length is measured along them, also where there are no labels; without "
         "them, along lines derived from the labels if `evaluate.skeletons` asks for it.",
     )
     phantom: Phantom | None = Field(None, description="Generate the volume instead.")
@@ -58,8 +57,9 @@ class Volume(Section):
     )
     split: Literal["train", "validation", "test", "predict"] | None = Field(
         None,
-        description="What the volume is for; predict is segmented but not scored; null for a "
-        "volume of which only boxes are used.",
+        description="What the volume is for; test takes labels or skeletons to score by; predict "
+        "is segmented but not scored, unless along skeletons; null for a volume of which only "
+        "boxes are used.",
     )
     voxel_size: VoxelSize | None = Field(
         None,
@@ -82,19 +82,14 @@ class Volume(Section):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        given = [key for key in ("source", "phantom", "of") if getattr(self, key) is not None]
-        if len(given) != 1:
-            raise ValueError(
-                "exactly one of source, phantom and of is needed, not "
-                + (" and ".join(given) or "none")
-            )
+        one_origin(self)
         keys = ("labels", "mask", "skeletons", "crop", "voxel_size", "resample")
         own = [key for key in keys if getattr(self, key) is not None]
         if self.inverted:
             own.append("inverted")
         if self.of is not None and own:
             raise ValueError(f"{own[0]} belongs to the volume {self.of!r}; give a box here")
-        if self.phantom is not None and {"labels", "mask", "skeletons", "voxel_size"} & set(own):
+        if self.phantom is not None and {"labels", "mask", "voxel_size"} & set(own):
             raise ValueError(f"{own[0]} has no place beside phantom, which makes its own")
         if self.of is None and self.box is not None:
             raise ValueError("box needs the key of; to download a part use crop")
@@ -105,22 +100,12 @@ class Volume(Section):
         return [one for one in (self.source, self.labels, self.mask) if one is not None]
 
     def local_files(self) -> list[str]:
-        """The files on this machine whose change is a change of the volume."""
-        given: list[Source | SkeletonSource] = [*self.sources()]
-        if self.skeletons is not None:
-            given.append(self.skeletons)
-        return list(dict.fromkeys(path for one in given for path in one.local_files()))
+        """The files on this machine whose change is a change of the volume, skeletons apart."""
+        return list(dict.fromkeys(path for one in self.sources() for path in one.local_files()))
 
 
 def _known_wholes(volumes: dict[str, Volume]) -> dict[str, Volume]:
-    wholes = [name for name, volume in volumes.items() if volume.of is None]
-    for name, volume in volumes.items():
-        if volume.of is not None and volume.of not in wholes:
-            close = difflib.get_close_matches(volume.of, wholes, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(wholes)}"
-            raise ValueError(
-                f"{name}.of: there is no volume {volume.of!r} with a source or phantom; {hint}"
-            )
+    known_wholes(volumes, "volume")
     return volumes
 
 

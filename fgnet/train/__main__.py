@@ -28,25 +28,25 @@ from fgnet import device as devices
 from fgnet.checksum import sha256
 from fgnet.errors import InputError
 from fgnet.fingerprint import fingerprint
-from fgnet.model.build import build, load_official
+from fgnet.model.build import Part, build, load_official
 from fgnet.model.counts import parameters
-from fgnet.settings.base import Box
-from fgnet.settings.train import Model
-from fgnet.train import examples as pictures
+from fgnet.settings.train import Model, Train
+from fgnet.train import examples, processes, sheet
 from fgnet.train import history as table
-from fgnet.train import processes, sheet
-from fgnet.train.crops import Crops, Region, region
+from fgnet.train.data import Material, gathered
 from fgnet.train.engine import Engine, weights
 from fgnet.train.processes import become
 from fgnet.train.state import Saved, State, Weights, alone
+from fgnet.whole import whole_or_nothing
 
 LOG = logging.getLogger(__name__)
 
 
 def run(
-    volumes: list[Path], validation: list[Path], boxes: str, settings: str, sam2: list[Path],
-    output: Path, last: Path, history: Path, made_by: Path, augmentations: Path, examples: Path,
-    threads: int,
+    volumes: list[Path], validation: list[Path], boxes: str, settings: str,
+    sam2: list[Path], sam1: list[Path], text: list[Path],
+    output: Path, last: Path, history: Path, made_by: Path, augmentations: Path,
+    examples_path: Path, threads: int, save_seconds: float,
 ) -> None:  # fmt: skip
     """Train, or check and copy a given checkpoint; write all that the stage leaves behind."""
     model = Model.from_json(settings)
@@ -54,8 +54,8 @@ def run(
         given = Path(model.checkpoint)
         take(given, model, output, last)
         table.write(history, [])
-        sheet.write(augmentations, [], model)
-        pictures.write(examples, None, [], [], model, torch.device("cpu"))
+        sheet.write(augmentations, None, model)
+        examples.write(examples_path, None, None, model, torch.device("cpu"))
         write_record(made_by, model, [given])
         return
     places: dict[str, list[dict[str, Any]]] = {
@@ -63,19 +63,15 @@ def run(
         "validation": [{}] * len(validation),
     }
     places |= json.loads(boxes)
-    training = regions(volumes, places["train"], model)
-    if not training:
-        raise InputError(
-            "train: no volume to train on; give one the split 'train', or name a checkpoint"
-        )
-    held_back = regions(validation, places["validation"], model, held_back=True)
-    normalize = agreed_normalization([r.path for r in training + held_back])
-    inputs = [*volumes, *validation, *sam2]
-    key = training_key(settings, boxes, [volumes, validation, sam2])
+    material = gathered(volumes, validation, places, model)
+    published: dict[Part, list[Path]] = {"sam2": sam2, "sam1": sam1, "text": text}
+    weights_files = [file for paths in published.values() for path in paths for file in files(path)]
+    inputs = [*volumes, *validation, *weights_files]
+    key = training_key(settings, boxes, [volumes, validation, weights_files])
     # not among the outputs, which Snakemake deletes when a job is killed
-    saved = Saved(output.with_name("saved.pt"), key)
+    saved = Saved(output.with_name("saved.pt"), key, save_seconds)
     with processes.joined() as group, only_writer(group, saved):
-        engine = prepared(model, training, held_back, sam2, saved, group, threads)
+        engine = prepared(model, material, published, saved, group, threads)
         state = engine.run()
         if not group.first:
             return
@@ -83,17 +79,16 @@ def run(
         def packed(step: int, values: Weights) -> checkpoint.Checkpoint:
             made = model.model_dump(mode="json")
             return checkpoint.Checkpoint(
-                network=made["network"], offsets=list(model.offsets), crop=model.crop,
-                voxel_size=training[0].voxel_size, normalize=normalize, training=made,
-                step=step, weights=values,
+                network=made["network"], inputs=material.inputs, offsets=list(material.offsets),
+                classes=list(material.classes), crop=model.crop, voxel_size=material.voxel_size,
+                normalize=material.normalize, training=made, step=step, weights=values,
             )  # fmt: skip
 
         checkpoint.save(last, packed(state.step, weights(engine.smooth())))
         checkpoint.save(output, packed(state.best_step, state.best_weights))
         table.write(history, state.history)
-        sheet.write(augmentations, training, model)
-        best = engine.best()
-        pictures.write(examples, best, training, held_back, model, engine.device)
+        sheet.write(augmentations, material.training, model)
+        examples.write(examples_path, engine.best(), material, model, engine.device)
         write_record(made_by, model, inputs, engine.network, state)
         saved.remove()
     if state.best < math.inf:
@@ -106,17 +101,18 @@ def only_writer(group: processes.Processes, saved: Saved) -> AbstractContextMana
 
 
 def prepared(
-    model: Model, training: list[Region], held_back: list[Region], sam2: list[Path],
-    saved: Saved, group: processes.Processes, threads: int,
+    model: Model, material: Material, published: dict[Part, list[Path]], saved: Saved,
+    group: processes.Processes, threads: int,
 ) -> Engine:  # fmt: skip
     """The engine with its network, crops and share of the processor."""
     assert model.network is not None, "the settings see to it"
     if not group.first:
         logging.getLogger().setLevel(logging.WARNING)
     torch.manual_seed(model.seed)
-    network = build(model.network, len(model.offsets))
-    if sam2:
-        load_official(network, sam2[0])
+    network = build(model.network, material.outputs, material.inputs)
+    for part, paths in published.items():
+        for path in paths:
+            load_official(network, path, part)
     total, trained = parameters(network)
     LOG.info("%s: %.2f million parameters, %.2f of them trained", model.network.kind,
              total / 1e6, trained / 1e6)  # fmt: skip
@@ -126,39 +122,17 @@ def prepared(
     # on a GPU the processor is free to cut crops; otherwise it has the network to work on
     workers = max(1, share - 1) if device.type == "cuda" else 1
     engine = Engine(
-        network, model, Crops(training, model, augmented=True),
-        Crops(held_back, model, augmented=False) if held_back else None, saved, group, device,
-        workers,
+        network, model, material.training, material.held_back, material.objective, saved, group,
+        device, workers,
     )  # fmt: skip
-    LOG.info("training on %s, %d processes of %d threads, on %s", training[0].path, group.world,
-             share, device)  # fmt: skip
+    LOG.info("training on %s, %d processes of %d threads, on %s",
+             material.training.regions[0].path, group.world, share, device)  # fmt: skip
     return engine
 
 
-def regions(
-    paths: list[Path], boxes: list[dict[str, Any]], model: Model, held_back: bool = False
-) -> list[Region]:
-    """The boxes of the files, each checked against the crop."""
-    found = [
-        region(path, Box.checked(box), model, held_back)
-        for path, box in zip(paths, boxes, strict=True)
-    ]
-    return found
-
-
-def agreed_normalization(paths: list[Path]) -> dict[str, Any]:
-    """The settings by which all files were normalised. Raises InputError where they differ."""
-    found: dict[str, Any] | None = None
-    for path in paths:
-        with volume.opened(path) as file:
-            settings = volume.look(file)
-        if found is not None and settings != found:
-            raise InputError(
-                f"{path}: normalised by {settings}, other volumes of this model by {found}; "
-                "normalise all of them alike"
-            )
-        found = settings
-    return found or {}
+def files(path: Path) -> list[Path]:
+    """The file itself, or the files of a folder."""
+    return sorted(path.iterdir()) if path.is_dir() else [path]
 
 
 def training_key(settings: str, boxes: str, inputs: list[list[Path]]) -> str:
@@ -184,7 +158,7 @@ def take(given: Path, model: Model, output: Path, last: Path) -> None:
             "a checkpoint of that network"
         )
     for target in (last, output):
-        with volume.whole_or_nothing(target) as partial:
+        with whole_or_nothing(target) as partial:
             shutil.copyfile(given, partial)
     LOG.info("took the checkpoint %s, trained for %d steps", given, found.step)
 
@@ -201,7 +175,7 @@ def write_record(
         total, trained = parameters(network)
         facts |= {"parameters": total, "trained": trained, "steps": state.step,
                   "seconds": round(state.seconds, 1)}  # fmt: skip
-    with volume.whole_or_nothing(path) as partial:
+    with whole_or_nothing(path) as partial:
         partial.write_text(json.dumps(facts, sort_keys=True), encoding="utf-8")
 
 
@@ -213,22 +187,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--boxes", default="{}", help="JSON: boxes of train and of validation")
     parser.add_argument("--settings", default="{}", help="JSON: the model's settings")
     parser.add_argument("--sam2", type=Path, nargs="*", default=[], help="official SAM2 checkpoint")
+    parser.add_argument("--sam1", type=Path, nargs="*", default=[], help="folder of SAM's weights")
+    parser.add_argument("--text", type=Path, nargs="*", default=[], help="folder of CLIP's weights")
     parser.add_argument("--output", type=Path, required=True, help="best checkpoint")
     parser.add_argument("--last", type=Path, required=True, help="last checkpoint")
     parser.add_argument("--history", type=Path, required=True, help="table of losses")
     parser.add_argument("--made-by", type=Path, required=True, help="record of what made it")
     parser.add_argument("--augmentations", type=Path, required=True, help="pictures of them")
-    parser.add_argument("--examples", type=Path, required=True, help="crops and maps of them")
+    parser.add_argument(
+        "--examples", dest="examples_path", type=Path, required=True, help="crops and maps of them"
+    )
     parser.add_argument("--threads", type=int, default=2, help="of all processes together")
+    often = Train.model_fields["save_seconds"].default
+    parser.add_argument("--save-seconds", type=float, default=often, help="between two saves")
     parser.add_argument("--processes", type=int, default=1, help="GPUs to train on, one each")
     return command.main(parser, start, argv)
 
 
-def start(processes: int, **values: Any) -> None:
+def start(processes: int, settings: str, **values: Any) -> None:
     """Train here, or in several processes that torchrun starts with the same arguments."""
     if processes > 1 and "RANK" not in os.environ:
+        devices.choose(Model.from_json(settings).device, processes)
         become(processes, sys.argv[1:])
-    run(**values)
+    run(settings=settings, **values)
 
 
 if __name__ == "__main__":

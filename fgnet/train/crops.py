@@ -13,7 +13,7 @@ from fgnet import volume
 from fgnet.affinities import from_labels, widen_borders
 from fgnet.errors import InputError
 from fgnet.settings.base import Box
-from fgnet.settings.train import Training
+from fgnet.settings.train import Augment, Training
 from fgnet.train import geometry
 from fgnet.train.augment import augment
 
@@ -209,6 +209,10 @@ class Crops:
             geometry.sampled(labels, moved, order=0),
             known & inside,
         )
+
+    def changed_by(self, augment: Augment) -> "Crops":
+        """The same crops, changed at random in another way."""
+        return Crops(self.regions, self.settings.model_copy(update={"augment": augment}), True)
 
     def file(self, path: Path) -> h5py.File:
         """The open file; each process opens its own."""

@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from fgnet import device as devices
 from fgnet import ledger
 from fgnet.errors import InputError
-from fgnet.model.losses import affinity_loss
 from fgnet.settings.train import Model
-from fgnet.train import loader, optimization, validation
+from fgnet.train import loader, optimization
 from fgnet.train.crops import Crops, Sample
 from fgnet.train.history import Diary
 from fgnet.train.interrupt import Request, listening
+from fgnet.train.objective import NUMBERS, Objective, check
+from fgnet.train.pictures import Pictures
 from fgnet.train.processes import Processes
 from fgnet.train.state import Row, Saved, State, Weights
 
@@ -27,14 +28,18 @@ LINES = 20  # of the history of a training, at least
 OFTEN = 20  # steps between them where the number of steps is not known
 SETTLE = 100  # steps before the loss can be said to explode
 MEMORY = 0.98  # of the running mean of the loss
+MAIN = "refined"  # the map that is handed on; the others only help it to learn
+HIGHER = ("dice",)  # of what validations measure, what is better the higher it is
+
+Data = Crops | Pictures
 
 
 class Engine:
     """Trains one network on crops."""
 
     def __init__(
-        self, network: nn.Module, settings: Model, training: Crops, held_back: Crops | None,
-        saved: Saved, group: Processes, device: torch.device, workers: int,
+        self, network: nn.Module, settings: Model, training: Data, held_back: Data | None,
+        objective: Objective, saved: Saved, group: Processes, device: torch.device, workers: int,
     ) -> None:  # fmt: skip
         self.settings = settings
         self.group = group
@@ -45,8 +50,8 @@ class Engine:
         # cut now, so that a box without labels is told of before hours of training
         mine = range(group.rank, settings.validation_crops, group.world)
         self.held_back = [held_back.batch([index]) for index in mine] if held_back else None
-        self.block = validation.block(held_back.regions[0], settings) if held_back else None
-        validation.check(self.block, settings)
+        self.objective = objective
+        check(objective, settings)
         self.optimizer = optimization.optimizer(self.network, settings)
         self.trained = [p for p in self.network.parameters() if p.requires_grad]
         self.passes = group.share(settings.batch, settings.accumulate)
@@ -86,7 +91,7 @@ class Engine:
                     diary.tell(self.record(row), state, self.progress())
                 else:
                     diary.murmur({"step": state.step, **row}, state, self.progress())
-                late = time.monotonic() - last_save > settings.save_seconds
+                late = time.monotonic() - last_save > self.saved.seconds
                 stop, late = self.agreed(request, late)
                 if late or stop:
                     self.save()
@@ -197,18 +202,16 @@ class Engine:
     def losses(
         self, network: Callable[[Tensor], dict[str, Tensor]], sample: Sample
     ) -> dict[str, Tensor]:
-        """Loss of a batch in total and for each affinity map."""
+        """Loss of a batch in total and for each map of the network."""
         raw, target, known = loader.on(self.device, sample)
         with devices.autocast(self.device, self.settings.precision):
             maps = network(raw)
-        losses = {
-            f"loss_{name}": affinity_loss(logits.float(), target, known, self.settings.loss)
-            for name, logits in maps.items()
-        }
-        total = losses["loss_refined"]
-        if "loss_coarse" in losses:
-            total = total + self.settings.coarse_weight * losses["loss_coarse"]
-        return {"loss": total, **losses}
+        exact = {name: logits.float() for name, logits in maps.items()}
+        losses = self.objective.losses(exact, target, known)
+        total = losses[MAIN] + self.settings.coarse_weight * sum(
+            loss for name, loss in losses.items() if name != MAIN
+        )
+        return {"loss": total, **{f"loss_{name}": loss for name, loss in losses.items()}}
 
     def record(self, row: Row) -> Row:
         """Add a row to the history; validate when it is time, and at the end."""
@@ -232,22 +235,24 @@ class Engine:
 
     @torch.no_grad()
     def validate(self) -> Row:
-        """Mean refined loss of the fixed crops, neurons of the block; keeps the best weights."""
-        if self.held_back is None or self.block is None:
+        """Mean loss of the fixed crops, and what the objective measures; keeps the best weights."""
+        if self.held_back is None:
             return {}
         group, count = self.group, self.settings.validation_crops
         network = self.smooth().eval()
         group.align(network)
         mine = [float(self.losses(network, crop)["loss_refined"]) for crop in self.held_back]
         row: Row = {"validation_loss": group.mean([sum(mine)])[0] * group.world / count}
-        score = None
-        if group.first:
-            score = validation.neurons(network, self.block, self.settings, self.device)
-        found = [score.voi_sum, score.arand] if score else [math.nan, math.nan]
-        voi, arand = group.from_first(found)
-        if not math.isnan(voi):
-            row |= {"validation_voi": voi, "validation_arand": arand}
+        found = self.objective.measure(network, self.device) if group.first else {}
+        numbers = group.from_first([found.get(name, math.nan) for name in NUMBERS])
+        row |= {
+            f"validation_{name}": number
+            for name, number in zip(NUMBERS, numbers, strict=True)
+            if not math.isnan(number)
+        }
         rank = row.get(f"validation_{self.settings.best_by}")
+        if rank is not None and self.settings.best_by in HIGHER:
+            rank = -rank
         if rank is not None and rank < self.state.best:
             self.keep(rank)
         else:

@@ -13,14 +13,15 @@ from tqdm import tqdm
 
 from fgnet.progress import SECONDS_BETWEEN_LINES
 from fgnet.train.state import Row, State
-from fgnet.volume import whole_or_nothing
+from fgnet.whole import whole_or_nothing
 
 LOG = logging.getLogger(__name__)
 COLUMNS = (
-    "step", "seconds", "loss", "loss_refined", "loss_coarse", "gradient", "learning_rate",
-    "validation_loss", "validation_voi", "validation_arand",
+    "step", "seconds", "loss", "loss_refined", "loss_coarse", "loss_deep1", "loss_deep2",
+    "loss_deep3", "loss_edge", "gradient", "learning_rate", "validation_loss", "validation_voi",
+    "validation_arand", "validation_dice",
 )  # fmt: skip
-QUIET = ("gradient", "learning_rate", "loss_refined", "loss_coarse")  # not in the log's lines
+QUIET = ("gradient", "learning_rate")  # these and losses of single maps are not in the log's lines
 
 
 def write(path: Path, rows: list[Row]) -> None:
@@ -79,7 +80,11 @@ class Diary:
         for name, value in values.items():
             self.board.add_scalar(name, value, step)
         left = state.seconds * (1 / max(progress, 1e-9) - 1)
-        text = ", ".join(f"{k} {v:.4g}" for k, v in values.items() if k not in QUIET)
+        text = ", ".join(
+            f"{k} {v:.4g}"
+            for k, v in values.items()
+            if k not in QUIET and not k.startswith("loss_")
+        )
         speed = f"{state.step / max(state.seconds, 1e-9):.2f} steps/s"
         if self.bar.disable:
             LOG.info("step %d: %s, %s, about %.0f s left", step, text, speed, max(left, 0))

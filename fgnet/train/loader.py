@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from fgnet.errors import InputError
 from fgnet.train.crops import Crops, Sample
+from fgnet.train.pictures import Pictures
 
 AHEAD = 2  # batches that each worker has ready
 
@@ -24,7 +25,7 @@ class Steps(Dataset[list[Sample] | str]):
     processes.
     """
 
-    def __init__(self, crops: Crops, batch: int, passes: Sequence[range]) -> None:
+    def __init__(self, crops: Crops | Pictures, batch: int, passes: Sequence[range]) -> None:
         self.crops = crops
         self.batch = batch
         self.passes = passes

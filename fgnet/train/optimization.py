@@ -1,6 +1,7 @@
 """How weights move: optimizers with their presets, learning rates over time, the moving average."""
 
 import math
+import re
 from itertools import compress
 from typing import Any
 
@@ -9,14 +10,15 @@ from torch import nn
 
 from fgnet.settings.train import Training
 
-ENCODER = "sam2.encoder."  # parameters with a learning rate of their own
+# parameters with a learning rate of their own: an encoder's, but for what was put into it
+ENCODER = re.compile(r"(sam2\.)?encoder\.(?!.*\bprompt\.)")
 
 
 def optimizer(network: nn.Module, settings: Training) -> torch.optim.Optimizer:
     """The optimizer of the parameters that are trained; each group keeps its ``base`` rate."""
     named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
-    sam2 = [p for name, p in named if name.startswith(ENCODER)]
-    rest = [p for name, p in named if not name.startswith(ENCODER)]
+    sam2 = [p for name, p in named if ENCODER.match(name)]
+    rest = [p for name, p in named if not ENCODER.match(name)]
     groups: list[dict[str, Any]] = [
         {"params": sam2, "lr": settings.sam2_learning_rate, "base": settings.sam2_learning_rate},
         {"params": rest, "lr": settings.learning_rate, "base": settings.learning_rate},

@@ -36,18 +36,9 @@ class Processes:
         return self.rank == 0
 
     def device(self, chosen: torch.device) -> torch.device:
-        """The GPU of this process, where a GPU was chosen; from then on its default one.
-
-        Raises:
-            InputError: there are fewer GPUs than processes.
-        """
-        if chosen.type != "cuda":
+        """The GPU of this process among those that were chosen for all; then its default one."""
+        if chosen.type != "cuda" or chosen.index is not None:
             return chosen
-        if self.local >= torch.cuda.device_count():
-            raise InputError(
-                f"train: process {self.local} of this machine needs a GPU of its own, and there "
-                f"are {torch.cuda.device_count()}; start no more processes than GPUs"
-            )
         torch.cuda.set_device(self.local)
         return torch.device("cuda", self.local)
 
@@ -126,4 +117,4 @@ def become(count: int, arguments: Sequence[str]) -> None:
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
     command = [sys.executable, *launch, "-m", "fgnet.train", *arguments]
     sys.stdout.flush()
-    os.execv(sys.executable, command)
+    os.execv(sys.executable, command)  # noqa: S606

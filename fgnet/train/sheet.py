@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from fgnet import volume
 from fgnet.settings.train import Augment, Model
-from fgnet.train.crops import Crops, Cut, Region
+from fgnet.train.crops import Crops, Cut
+from fgnet.train.pictures import Pictures
 
 TRIES = 20
 NONE: dict[str, object] = {
@@ -34,36 +35,44 @@ ONE: dict[str, dict[str, object]] = {
 }
 
 
-def write(path: Path, regions: list[Region], model: Model) -> None:
+# what has no counterpart in an image, see fgnet.train.pictures
+OF_VOLUMES = ("transpose", "misalign", "blur", "dark", "missing")
+
+
+def write(path: Path, training: Crops | Pictures | None, model: Model) -> None:
     """A crop before and after each augmentation alone, and after all as configured.
 
     The file holds a group for each, in order, with ``before``, ``raw`` and ``labels`` of the
     middle section (y, x) and, as ``before_xz`` and so on, of the middle row across sections
-    (z, x); grey values are uint8. Without regions the file is empty.
+    (z, x); grey values are uint8. Of images it holds the whole image, ``before`` and ``raw``
+    (y, x, 3). Without anything trained on the file is empty.
     """
     with volume.create(path, "train", model.model_dump(mode="json"), []) as file:
-        if not regions:
+        if training is None:
             return
-        cases = {name: Augment.model_validate({**NONE, **on}) for name, on in ONE.items()}
+        cases = {
+            name: Augment.model_validate({**NONE, **on})
+            for name, on in ONE.items()
+            if isinstance(training, Crops) or name not in OF_VOLUMES
+        }
         for name, augment in {**cases, "all, as configured": model.augment}.items():
             group = file.create_group(f"{len(file):02d} {name}")
-            before, after = changed(regions, model, augment)
+            before, after = changed(training, augment)
             parts = {
                 "before": grey(before.raw), "raw": grey(after.raw),
                 "labels": np.where(after.valid, after.labels, 0),
             }  # fmt: skip
             for key, part in parts.items():
+                if isinstance(training, Pictures):
+                    group[key] = np.moveaxis(part, 0, -1) if part.ndim == 3 else part
+                    continue
                 group[key] = part[part.shape[0] // 2]
                 group[f"{key}_xz"] = part[:, part.shape[1] // 2]
 
 
-def changed(regions: list[Region], model: Model, augment: Augment) -> tuple[Cut, Cut]:
+def changed(training: Crops | Pictures, augment: Augment) -> tuple[Cut, Cut]:
     """The first crop that an augmentation changes where it shows, before and after."""
-    off = Augment.model_validate(NONE)
-    plain, random = (
-        Crops(regions, model.model_copy(update={"augment": each}), augmented=True)
-        for each in (off, augment)
-    )
+    plain, random = (training.changed_by(each) for each in (Augment.model_validate(NONE), augment))
     for index in range(TRIES):
         before, after = plain.cut(index), random.cut(index)
         middle = before.raw.shape[0] // 2

@@ -11,8 +11,9 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
+from fgnet import tensors
 from fgnet.errors import InputError
-from fgnet.volume import whole_or_nothing
+from fgnet.whole import whole_or_nothing
 
 Row = dict[str, float]
 Weights = dict[str, Tensor]
@@ -49,6 +50,7 @@ class Saved:
 
     path: Path
     key: str
+    seconds: float  # between two saves
 
     def write(self, values: dict[str, Any]) -> None:
         """Replace the file."""
@@ -56,17 +58,17 @@ class Saved:
         if torch.cuda.is_available():
             random["cuda"] = torch.cuda.get_rng_state()
         with whole_or_nothing(self.path) as partial:
-            torch.save({"key": self.key, "random": random, **values}, partial)
+            tensors.save({"key": self.key, "random": random, **values}, partial)
 
     def read(self) -> dict[str, Any] | str | None:
         """What was saved, the random state set again; None without a file; or why not to use it."""
         if not self.path.is_file():
             return None
         try:
-            values = torch.load(self.path, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises many kinds for a damaged file
+            values = tensors.load(self.path)
+        except ValueError as error:
             return f"the saved state cannot be read ({error})"
-        if values.get("key") != self.key:
+        if not isinstance(values, dict) or values.get("key") != self.key:
             return "settings, code or data differ from the saved state"
         torch.set_rng_state(values["random"]["cpu"])
         if "cuda" in values["random"] and torch.cuda.is_available():
@@ -96,7 +98,7 @@ def alone(saved: Path) -> Iterator[None]:
         ) from error
     try:
         for left in saved.parent.glob(f".{saved.name}.*.partial"):
-            left.unlink()  # of a writer that was killed
+            left.unlink()  # of a writer that was killed, on whatever machine: none is at work now
         yield
     finally:
         lock.release()

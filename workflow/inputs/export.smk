@@ -8,10 +8,15 @@ def exported_volumes():
     return CONFIG.split("test", "predict")
 
 
+def segmentation_name(model, agglomeration):
+    """What viewers call a segmentation."""
+    return f"{model}, {agglomeration}"
+
+
 def exported_layers(volume):
     """Folders and names below results/export of a volume's layers, and what each layer is."""
     wanted = CONFIG.export.layers
-    truth = CONFIG.volumes[volume].split == "test"
+    truth = CONFIG.scored(volume)
     layers = [("image", volume, "image")] if "image" in wanted else []
     for model in CONFIG.train.models if "affinities" in wanted else []:
         layers.append((f"affinities {model}", f"{volume}/{model}", "affinities"))
@@ -19,9 +24,8 @@ def exported_layers(volume):
         layers.append(("ground truth", volume, "labels"))
     for model in CONFIG.train.models if "segmentation" in wanted else []:
         for name in CONFIG.agglomerate.methods:
-            layers.append(
-                (f"{model}, {name}", f"{volume}/{model}/{name}", "segmentation")
-            )
+            place = f"{volume}/{model}/{name}"
+            layers.append((segmentation_name(model, name), place, "segmentation"))
     return layers
 
 

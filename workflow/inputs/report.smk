@@ -6,30 +6,62 @@ def segmentations(*splits):
     return [
         (model, agglomeration, volume)
         for model in CONFIG.train.models
-        for agglomeration in CONFIG.agglomerate.methods
+        for agglomeration in METHODS
         for split in splits
         for volume in CONFIG.split(split)
     ]
 
 
+def predictions(*splits):
+    """Every set of images of these splits by every model."""
+    return [
+        (model, images)
+        for model in CONFIG.train.models
+        for split in splits
+        for images in CONFIG.split(split)
+        if CONFIG.images
+    ]
+
+
 def scored():
-    """Score files of all segmentations that have ground truth."""
+    """Score files of all segmentations and masks that have ground truth."""
     return [
         f"results/evaluate/{m}/{a}/{v}.json"
         for m, a, v in segmentations("validation", "test")
+        if CONFIG.scored(v)
+    ] + [
+        f"results/evaluate/{m}/{s}.json"
+        for m, s in predictions("validation", "test")
+        if CONFIG.scored(s)
+    ]
+
+
+def masks():
+    """Folders of the masks of all sets, as images."""
+    return [
+        f"results/mask/{m}/{s}" for m, s in predictions("validation", "test", "predict")
     ]
 
 
 def own_neurons(wildcards):
     """The file of the neurons of one segmentation, if it has ground truth."""
     m, a, v = wildcards.model, wildcards.agglomeration, wildcards.volume
-    labelled = CONFIG.volumes[v].split != "predict"
-    return [f"results/evaluate/{m}/{a}/{v}.neurons.json"] if labelled else []
+    return [f"results/evaluate/{m}/{a}/{v}.neurons.json"] if CONFIG.scored(v) else []
 
 
 def neurons():
     """Files of the neurons of all segmentations that have ground truth."""
-    return [path.removesuffix(".json") + ".neurons.json" for path in scored()]
+    found = [] if CONFIG.images else scored()
+    return [path.removesuffix(".json") + ".neurons.json" for path in found]
+
+
+def followed():
+    """Files of the run lengths of all segmentations that skeletons lie in."""
+    return [
+        f"results/evaluate/{m}/{a}/{v}.run_lengths.json"
+        for m, a, v in segmentations("validation", "test", "predict")
+        if CONFIG.lines(v)
+    ]
 
 
 def thresholds():
@@ -37,7 +69,7 @@ def thresholds():
     return [
         f"results/evaluate/{m}/{a}.threshold.json"
         for m in CONFIG.train.models
-        for a in CONFIG.agglomerate.methods
+        for a in METHODS
     ]
 
 
@@ -48,8 +80,14 @@ def segment_pages():
     ]
 
 
+def mask_pages():
+    return [
+        f"results/report/mask/{m}/{s}.html" for m, s in predictions("test", "predict")
+    ]
+
+
 def wholes():
-    """The volumes that are normalised: those that have a split, or boxes that have one."""
+    """The volumes or sets that are normalised: those that have a split, or boxes that have one."""
     used = CONFIG.split("train", "validation", "test", "predict")
     return sorted({CONFIG.whole(name) for name in used})
 
@@ -76,10 +114,17 @@ def made_files():
         for w in wholes()
         for stage in ("download", "normalize")
     ]
+    made += [
+        f"results/download/skeletons/{w}.h5"
+        for w in wholes()
+        if CONFIG.volumes and CONFIG.volumes[w].skeletons is not None
+    ]
     made += model_records().values()
     for m, a, v in segmentations("validation", "test", "predict"):
         made += [f"results/infer/{m}/{v}.h5", f"results/agglomerate/{m}/{a}/{v}.h5"]
-    return list(dict.fromkeys(made + scored() + neurons() + thresholds()))
+    for m, s in predictions("validation", "test", "predict"):
+        made += [f"results/infer/{m}/{s}.h5"]
+    return list(dict.fromkeys(made + scored() + neurons() + followed() + thresholds()))
 
 
 def data_parameters(wildcards):
@@ -92,6 +137,46 @@ def data_parameters(wildcards):
         },
         sort_keys=True,
     )
+
+
+def images_parameters(wildcards):
+    name = wildcards.images
+    return json.dumps(
+        {
+            "images": name,
+            "downloaded": f"results/download/{name}.h5",
+            "normalized": f"results/normalize/{name}.h5",
+            "parts": {
+                part: [CONFIG.images[part].split, CONFIG.images[part].ranges]
+                for part in CONFIG.images
+                if CONFIG.whole(part) == name and CONFIG.images[part].split
+            },
+        },
+        sort_keys=True,
+    )
+
+
+def mask_parameters(wildcards):
+    m, s = wildcards.model, wildcards.images
+    return json.dumps(
+        {
+            "model": m,
+            "images": s,
+            "split": CONFIG.images[s].split,
+            "set": whole_set(wildcards),
+            "ranges": CONFIG.images[s].ranges,
+            "chances": f"results/infer/{m}/{s}.h5",
+            "scores": next(iter(own_scores(wildcards)), None),
+            "threshold": CONFIG.mask.threshold,
+        },
+        sort_keys=True,
+    )
+
+
+def own_scores(wildcards):
+    """The scores of one set by one model, if it has ground truth."""
+    m, s = wildcards.model, wildcards.images
+    return [f"results/evaluate/{m}/{s}.json"] if CONFIG.scored(s) else []
 
 
 def train_parameters(wildcards):
@@ -107,6 +192,17 @@ def train_parameters(wildcards):
     )
 
 
+def viewer(wildcards):
+    """Where a segmentation can be looked at, if it is exported for that."""
+    if CONFIG.export.viewable() is None or "segmentation" not in CONFIG.export.layers:
+        return None
+    return {
+        "address": without_credentials(CONFIG.export.address),
+        "volume": wildcards.volume,
+        "layer": segmentation_name(wildcards.model, wildcards.agglomeration),
+    }
+
+
 def segment_parameters(wildcards):
     m, a, v = wildcards.model, wildcards.agglomeration, wildcards.volume
     return json.dumps(
@@ -120,6 +216,7 @@ def segment_parameters(wildcards):
             "segmentation": f"results/agglomerate/{m}/{a}/{v}.h5",
             "threshold": f"results/evaluate/{m}/{a}.threshold.json",
             "neurons": next(iter(own_neurons(wildcards)), None),
+            "viewer": viewer(wildcards),
             "picture": CONFIG.report.picture,
         },
         sort_keys=True,
@@ -133,7 +230,7 @@ def score_list():
         split = CONFIG.volumes[v].split
         page = f"results/report/segment/{m}/{a}/{v}.html"
         file = f"results/evaluate/{m}/{a}/{v}"
-        labelled = split != "predict"
+        labelled = CONFIG.scored(v)
         rows.append(
             {
                 "model": m,
@@ -142,16 +239,39 @@ def score_list():
                 "split": split,
                 "scores": f"{file}.json" if labelled else None,
                 "neurons": f"{file}.neurons.json" if labelled else None,
+                "run_lengths": f"{file}.run_lengths.json" if CONFIG.lines(v) else None,
                 "page": None if split == "validation" else page,
             }
         )
     return rows
 
 
+def mask_list():
+    """What the table of masks has a row for."""
+    return [
+        {
+            "model": m,
+            "images": s,
+            "split": CONFIG.images[s].split,
+            "scores": f"results/evaluate/{m}/{s}.json" if CONFIG.scored(s) else None,
+            "page": (
+                None
+                if CONFIG.images[s].split == "validation"
+                else f"results/report/mask/{m}/{s}.html"
+            ),
+        }
+        for m, s in predictions("test", "validation", "predict")
+    ]
+
+
 def evaluate_parameters(wildcards):
     return json.dumps(
         {
-            "segmentations": score_list(),
+            **(
+                {"masks": mask_list()}
+                if CONFIG.images
+                else {"segmentations": score_list()}
+            ),
             "models": model_records(),
             "page": "results/report/evaluate.html",
         },
@@ -162,8 +282,8 @@ def evaluate_parameters(wildcards):
 def provenance_parameters(wildcards):
     return json.dumps(
         {
-            # exports carry a record of their own, and an edit of them changes no page; the page's
-            # notebook is kept with the results
+            # exports carry a record of their own, and an edit of them changes no result that this
+            # page tells of; its notebook is kept with the results
             "config": without_credentials(
                 CONFIG.model_dump(mode="json", exclude={"export"})
             ),
@@ -178,9 +298,9 @@ def provenance_parameters(wildcards):
 def crate_files():
     """What the results consist of; what the same jobs wrote besides comes with it."""
     sam2 = [CONFIG.sam2_checkpoint(model) for model in CONFIG.train.models]
-    pages = [page["page"] for page in report_pages()]
+    pages = ["results/report/index.html", *(page["page"] for page in report_pages())]
     checkpoints = [f"results/download/sam2/{name}.pt" for name in sam2 if name]
-    return list(dict.fromkeys(made_files() + checkpoints + pages + exports()))
+    return list(dict.fromkeys(made_files() + masks() + checkpoints + pages + exports()))
 
 
 def crate_parameters(wildcards):
@@ -199,13 +319,16 @@ def crate_parameters(wildcards):
 
 
 def report_pages():
-    """All pages in the order in which they are listed."""
-    pages = [{"title": "Overview", "page": "results/report/index.html"}]
-    pages.append({"title": "Scores", "page": "results/report/evaluate.html"})
+    """All pages that the overview lists, in this order."""
+    pages = [{"title": "Scores", "page": "results/report/evaluate.html"}]
     groups = {
         "Segmentation": [
             (f"{v}: {m}, {a}", f"results/report/segment/{m}/{a}/{v}.html")
             for m, a, v in segmentations("test", "predict")
+        ],
+        "Masks": [
+            (f"{s}: {m}", f"results/report/mask/{m}/{s}.html")
+            for m, s in predictions("test", "predict")
         ],
         "Training": zip(CONFIG.train.models, train_pages()),
         "Data": zip(wholes(), data_pages()),
@@ -215,13 +338,19 @@ def report_pages():
     return [*pages, {"title": "Provenance", "page": "results/report/provenance.html"}]
 
 
-def page_list(wildcards):
-    return json.dumps(report_pages(), sort_keys=True)
-
-
-def index_parameters(wildcards):
+def first_picture():
+    """What the overview shows first."""
+    if CONFIG.images:
+        m, s = predictions("test", "predict", "validation")[0]
+        return {
+            "title": f"{s} by {m}",
+            "set": f"results/normalize/{CONFIG.whole(s)}.h5",
+            "ranges": CONFIG.images[s].ranges,
+            "chances": f"results/infer/{m}/{s}.h5",
+            "threshold": CONFIG.mask.threshold,
+        }
     m, a, v = segmentations("test", "predict", "validation")[0]
-    picture = {
+    return {
         "title": f"{v} by {m}, {a}",
         "files": {
             "image": f"results/normalize/{CONFIG.whole(v)}.h5",
@@ -229,16 +358,21 @@ def index_parameters(wildcards):
             "segmentation": f"results/agglomerate/{m}/{a}/{v}.h5",
             "threshold": f"results/evaluate/{m}/{a}.threshold.json",
         },
+        "longest": CONFIG.report.picture,
     }
+
+
+def index_parameters(wildcards):
     return json.dumps(
         {
-            "segmentations": score_list(),
+            "title": CONFIG.report.title,
+            **(
+                {"masks": mask_list()}
+                if CONFIG.images
+                else {"segmentations": score_list()}
+            ),
             "pages": report_pages(),
-            "picture": picture,
+            "picture": first_picture(),
         },
         sort_keys=True,
     )
-
-
-def report_settings(wildcards):
-    return CONFIG.report.canonical()

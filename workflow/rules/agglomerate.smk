@@ -19,7 +19,7 @@ rule agglomerate:
         runtime=growing(480),
     params:
         settings=agglomerate_settings,
-        code=fingerprint("agglomerate"),
+        code=fingerprint("agglomerate", "volume"),
     shell:
         "python -m fgnet.agglomerate --ledger {log.ledger:q} volume --input {input.affinities:q}"
         " --output {output.segmentation:q} --settings {params.settings:q} &> {log[0]:q}"
@@ -47,7 +47,7 @@ rule agglomerate_fragments:
         runtime=growing(240),
     params:
         settings=fragment_settings,
-        code=fingerprint("agglomerate"),
+        code=fingerprint("agglomerate", "fragments"),
     shell:
         "python -m fgnet.agglomerate --ledger {log.ledger:q} fragments --input {input.affinities:q}"
         " --shard {wildcards.shard} --shards {wildcards.shards}"
@@ -72,7 +72,7 @@ rule agglomerate_index:
         mem_mb=growing(2000),
         runtime=growing(120),
     params:
-        code=fingerprint("agglomerate"),
+        code=fingerprint("agglomerate", "index"),
     shell:
         "python -m fgnet.agglomerate --ledger {log.ledger:q} index --first {input.fragments[0]:q}"
         " --output {output.index:q} &> {log[0]:q}"
@@ -98,7 +98,7 @@ rule agglomerate_graph:
         runtime=growing(120),
     params:
         settings=graph_settings,
-        code=fingerprint("agglomerate"),
+        code=fingerprint("agglomerate", "graph"),
     shell:
         "python -m fgnet.agglomerate --ledger {log.ledger:q} graph --input {input.affinities:q}"
         " --index {input.index:q} --shard {wildcards.shard} --shards {wildcards.shards}"
@@ -127,7 +127,7 @@ rule agglomerate_merge:
         runtime=growing(480),
     params:
         settings=agglomerate_settings,
-        code=fingerprint("agglomerate"),
+        code=fingerprint("agglomerate", "merge"),
     shell:
         "python -m fgnet.agglomerate --ledger {log.ledger:q} merge"
         " --fragments {input.fragments[0]:q}"

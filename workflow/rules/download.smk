@@ -15,10 +15,61 @@ rule download:
         runtime=growing(240),
     params:
         settings=download_settings,
-        code=fingerprint("download"),
+        code=fingerprint("download", "volume"),
     shell:
         "python -m fgnet.download --ledger {log.ledger:q} volume --volume {wildcards.volume:q}"
-        " --settings {params.settings:q} --output {output.volume:q} &> {log[0]:q}"
+        ' --settings {params.settings:q} --fetching "$FGNET_FETCHING"'
+        " --output {output.volume:q} &> {log[0]:q}"
+
+
+rule download_images:
+    input:
+        source=image_sources,
+    output:
+        images="results/download/{images}.h5",
+    log:
+        "results/logs/download/{images}.log",
+        ledger="results/ledger/download/{images}.json",
+    benchmark:
+        "results/benchmarks/download/{images}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
+    params:
+        settings=images_download_settings,
+        code=fingerprint("download", "images"),
+    shell:
+        "python -m fgnet.download --ledger {log.ledger:q} images --images {wildcards.images:q}"
+        ' --settings {params.settings:q} --fetching "$FGNET_FETCHING"'
+        " --output {output.images:q} &> {log[0]:q}"
+
+
+# Centre lines that are given with a volume. Apart from it, so that mending them trains nothing anew.
+rule download_skeletons:
+    input:
+        volume="results/download/{volume}.h5",
+        source=skeleton_sources,
+    output:
+        skeletons="results/download/skeletons/{volume}.h5",
+    log:
+        "results/logs/download/skeletons/{volume}.log",
+        ledger="results/ledger/download/skeletons/{volume}.json",
+    benchmark:
+        "results/benchmarks/download/skeletons/{volume}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
+    params:
+        settings=skeletons_settings,
+        code=fingerprint("download", "skeletons"),
+    shell:
+        "python -m fgnet.download --ledger {log.ledger:q} skeletons --volume {wildcards.volume:q}"
+        ' --input {input.volume:q} --settings {params.settings:q} --fetching "$FGNET_FETCHING"'
+        " --output {output.skeletons:q} &> {log[0]:q}"
 
 
 rule download_sam2:
@@ -36,11 +87,31 @@ rule download_sam2:
         mem_mb=growing(2000),
         runtime=growing(240),
     params:
-        settings=lambda wildcards: CONFIG.download.canonical(),
-        code=fingerprint("download"),
+        code=fingerprint("download", "sam2"),
     shell:
         "python -m fgnet.download --ledger {log.ledger:q} sam2 --name {wildcards.checkpoint:q}"
-        " --settings {params.settings:q} --output {output.checkpoint:q} &> {log[0]:q}"
+        ' --fetching "$FGNET_FETCHING" --output {output.checkpoint:q} &> {log[0]:q}'
+
+
+# The first SAM, and CLIP's text encoder, each a folder of files.
+rule download_pretrained:
+    output:
+        folder=directory("results/download/pretrained/{weights}"),
+    log:
+        "results/logs/download/pretrained/{weights}.log",
+        ledger="results/ledger/download/pretrained/{weights}.json",
+    benchmark:
+        "results/benchmarks/download/pretrained/{weights}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(240),
+    params:
+        code=fingerprint("download", "pretrained"),
+    shell:
+        "python -m fgnet.download --ledger {log.ledger:q} pretrained --name {wildcards.weights:q}"
+        ' --fetching "$FGNET_FETCHING" --output {output.folder:q} &> {log[0]:q}'
 
 
 rule list_datasets:

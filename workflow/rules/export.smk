@@ -20,7 +20,7 @@ rule export_folder:
     params:
         box=export_box,
         settings=export_settings,
-        code=fingerprint("export"),
+        code=fingerprint("export", "layer"),
     shell:
         "python -m fgnet.export --ledger {log.ledger:q} layer"
         " --layer {wildcards.layer} --input {input.data:q}"
@@ -49,7 +49,7 @@ rule export_file:
         runtime=growing(240),
     params:
         box=export_box,
-        code=fingerprint("export"),
+        code=fingerprint("export", "layer"),
     shell:
         "python -m fgnet.export --ledger {log.ledger:q} layer"
         " --layer {wildcards.layer} --input {input.data:q}"
@@ -77,7 +77,7 @@ rule export_skeletons:
         runtime=growing(480),
     params:
         settings=skeleton_settings,
-        code=fingerprint("export"),
+        code=fingerprint("export", "skeletons"),
     shell:
         "python -m fgnet.export --ledger {log.ledger:q} skeletons --input {input.segmentation:q}"
         " --settings {params.settings:q} --workers {threads}"
@@ -101,7 +101,7 @@ rule export_state:
         "../../envs/export.yaml"
     params:
         parameters=state_parameters,
-        code=fingerprint("export"),
+        code=fingerprint("export", "state"),
     shell:
         "python -m fgnet.export --ledger {log.ledger:q} state --parameters {params.parameters:q}"
         " --output {output.state:q} &> {log[0]:q}"

@@ -23,12 +23,11 @@ rule report_data:
         runtime=growing(30),
     params:
         parameters=data_parameters,
-        pages=page_list,
-        code=fingerprint("report"),
+        code=page_code("data"),
     shell:
         "python -m fgnet.report --ledger {log.ledger:q} page --notebook {input.notebook:q}"
-        " --parameters {params.parameters:q} --pages {params.pages:q}"
-        " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
+        " --parameters {params.parameters:q} --executed {log.notebook:q}"
+        " --root .. --output {output.page:q} &> {log[0]:q}"
 
 
 rule report_train:
@@ -57,12 +56,11 @@ rule report_train:
         runtime=growing(30),
     params:
         parameters=train_parameters,
-        pages=page_list,
-        code=fingerprint("report"),
+        code=page_code("train"),
     shell:
         "python -m fgnet.report --ledger {log.ledger:q} page --notebook {input.notebook:q}"
-        " --parameters {params.parameters:q} --pages {params.pages:q}"
-        " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
+        " --parameters {params.parameters:q} --executed {log.notebook:q}"
+        " --root .. --output {output.page:q} &> {log[0]:q}"
 
 
 rule report_segment:
@@ -100,24 +98,90 @@ rule report_segment:
         runtime=growing(30),
     params:
         parameters=segment_parameters,
-        pages=page_list,
-        code=fingerprint("report"),
+        code=page_code("segment"),
     shell:
         "python -m fgnet.report --ledger {log.ledger:q} page --notebook {input.notebook:q}"
-        " --parameters {params.parameters:q} --pages {params.pages:q}"
-        " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
+        " --parameters {params.parameters:q} --executed {log.notebook:q}"
+        " --root ../../.. --output {output.page:q} &> {log[0]:q}"
+
+
+rule report_images:
+    input:
+        downloaded="results/download/{images}.h5",
+        normalized="results/normalize/{images}.h5",
+        notebook=notebook("images"),
+    output:
+        page=report(
+            "results/report/data/{images}.html",
+            caption="../report/images.rst",
+            category="Data",
+            labels={"images": "{images}"},
+        ),
+    log:
+        "results/logs/report/data/{images}.log",
+        notebook="results/logs/report/data/{images}.ipynb",
+        ledger="results/ledger/report/data/{images}.json",
+    benchmark:
+        "results/benchmarks/report/data/{images}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        parameters=images_parameters,
+        code=page_code("images"),
+    shell:
+        "python -m fgnet.report --ledger {log.ledger:q} page --notebook {input.notebook:q}"
+        " --parameters {params.parameters:q} --executed {log.notebook:q}"
+        " --root .. --output {output.page:q} &> {log[0]:q}"
+
+
+rule report_mask:
+    input:
+        images=whole_set,
+        chances="results/infer/{model}/{images}.h5",
+        scores=own_scores,
+        notebook=notebook("mask"),
+    output:
+        page=report(
+            "results/report/mask/{model}/{images}.html",
+            caption="../report/mask.rst",
+            category="Masks",
+            subcategory="{images}",
+            labels={"images": "{images}", "model": "{model}"},
+        ),
+    log:
+        "results/logs/report/mask/{model}/{images}.log",
+        notebook="results/logs/report/mask/{model}/{images}.ipynb",
+        ledger="results/ledger/report/mask/{model}/{images}.json",
+    benchmark:
+        "results/benchmarks/report/mask/{model}/{images}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        parameters=mask_parameters,
+        code=page_code("mask"),
+    shell:
+        "python -m fgnet.report --ledger {log.ledger:q} page --notebook {input.notebook:q}"
+        " --parameters {params.parameters:q} --executed {log.notebook:q}"
+        " --root ../.. --output {output.page:q} &> {log[0]:q}"
 
 
 rule report_evaluate:
     input:
         scores=scored(),
         neurons=neurons(),
+        run_lengths=followed(),
         models=model_records().values(),
-        notebook=notebook("evaluate"),
+        notebook=notebook(EVALUATE_PAGE),
     output:
         page=report(
             "results/report/evaluate.html",
-            caption="../report/evaluate.rst",
+            caption=f"../report/{EVALUATE_PAGE}.rst",
             category="Scores",
             labels={"page": "Models and thresholds"},
         ),
@@ -134,17 +198,19 @@ rule report_evaluate:
         runtime=growing(30),
     params:
         parameters=evaluate_parameters,
-        pages=page_list,
-        code=fingerprint("report"),
+        code=page_code(EVALUATE_PAGE),
     shell:
         "python -m fgnet.report --ledger {log.ledger:q} page --notebook {input.notebook:q}"
-        " --parameters {params.parameters:q} --pages {params.pages:q}"
-        " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
+        " --parameters {params.parameters:q} --executed {log.notebook:q}"
+        " --output {output.page:q} &> {log[0]:q}"
 
 
+# After all other pages, so that its table of jobs has theirs.
 rule report_provenance:
     input:
         made=made_files(),
+        pages=segment_pages() + mask_pages() + train_pages() + data_pages(),
+        evaluate="results/report/evaluate.html",
         notebook=notebook("provenance"),
     output:
         page=report(
@@ -166,20 +232,20 @@ rule report_provenance:
         runtime=growing(30),
     params:
         parameters=provenance_parameters,
-        pages=page_list,
-        code=fingerprint("report"),
+        code=page_code("provenance"),
     shell:
         "python -m fgnet.report --ledger {log.ledger:q} page --notebook {input.notebook:q}"
-        " --parameters {params.parameters:q} --pages {params.pages:q}"
-        " --executed {log.notebook:q} --output {output.page:q} &> {log[0]:q}"
+        " --parameters {params.parameters:q} --executed {log.notebook:q}"
+        " --output {output.page:q} &> {log[0]:q}"
 
 
 rule report:
     input:
-        pages=segment_pages() + train_pages() + data_pages(),
+        pages=segment_pages() + mask_pages() + train_pages() + data_pages(),
         evaluate="results/report/evaluate.html",
         provenance="results/report/provenance.html",
         neurons=neurons(),
+        run_lengths=followed(),
         thresholds=thresholds(),
         made=made_files(),
     output:
@@ -202,12 +268,10 @@ rule report:
         runtime=growing(30),
     params:
         parameters=index_parameters,
-        settings=report_settings,
-        code=fingerprint("report"),
+        code=fingerprint("report", "index"),
     shell:
         "python -m fgnet.report --ledger {log.ledger:q} index --parameters {params.parameters:q}"
-        " --settings {params.settings:q} --output {output.index:q} --table {output.table:q}"
-        " &> {log[0]:q}"
+        " --output {output.index:q} --table {output.table:q} &> {log[0]:q}"
 
 
 # Last, when every job that it speaks of has left its entry in the ledger.
@@ -224,12 +288,14 @@ rule report_crate:
         ledger="results/ledger/report/crate.json",
     benchmark:
         "results/benchmarks/report/crate.tsv"
-    localrule: True
     conda:
         "../../envs/report.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         parameters=crate_parameters,
-        code=fingerprint("report"),
+        code=fingerprint("report", "crate"),
     shell:
         "python -m fgnet.report --ledger {log.ledger:q} crate"
         " --parameters {params.parameters:q} --output {output.crate:q}"

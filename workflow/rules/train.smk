@@ -3,6 +3,8 @@ rule train:
         volumes=training_volumes,
         validation=validation_volumes,
         sam2=sam2_checkpoint,
+        sam1=sam1_weights,
+        text=text_weights,
         given=given_checkpoint,
     output:
         checkpoint="results/train/{model}/checkpoint.pt",
@@ -30,8 +32,9 @@ rule train:
     shell:
         "python -m fgnet.train --ledger {log.ledger:q}"
         " --volumes {input.volumes:q} --validation {input.validation:q}"
-        " --sam2 {input.sam2:q} --boxes {params.boxes:q} --settings {params.settings:q}"
+        " --sam2 {input.sam2:q} --sam1 {input.sam1:q} --text {input.text:q} --boxes {params.boxes:q} --settings {params.settings:q}"
         " --output {output.checkpoint:q} --last {output.last:q} --history {output.history:q}"
         " --made-by {output.made_by:q} --augmentations {output.augmentations:q}"
         " --examples {output.examples:q}"
+        ' --save-seconds "$FGNET_SAVE_SECONDS"'
         " --threads {threads} --processes {resources.gpu} 2>&1 | tee -i {log[0]:q}"

@@ -20,7 +20,8 @@ from fgnet.download.cache import PROJECT, Cache
 from fgnet.download.layers import Layer, Role, Shape, Slices
 from fgnet.errors import Damaged, InputError
 from fgnet.progress import track
-from fgnet.settings.sources import RANGE, Source, numbered
+from fgnet.settings.locations import RANGE, numbered
+from fgnet.settings.sources import Source
 from fgnet.volume import Array
 
 LOG = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ LOG = logging.getLogger(__name__)
 # a section of EM is larger than what Pillow takes for an attack
 Image.MAX_IMAGE_PIXELS = None
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm")
+# what the endings stand for; Pillow knows kinds for which it starts other programs
+KINDS = ("PNG", "JPEG", "BMP", "PPM")
 DTYPES = {"L": "u1", "P": "u1", "1": "u1", "I;16": "u2", "I;16B": "u2", "I": "i4", "F": "f4"}
 NAMED = 8  # missing sections that a warning names
 Kind = tuple[np.dtype[np.generic], int, int]
@@ -83,30 +86,40 @@ def sections(place: str) -> list[str]:
 
     In natural order: section 10 comes after section 9.
     """
+    found = named(place)
     if RANGE.search(place):
-        return numbered(place)
-    folder = Path(place)
-    if folder.is_dir():
-        found = [path for path in shown(folder.iterdir()) if path.suffix.lower() in ENDINGS]
-        endings = {path.suffix.lower() for path in found}
+        return found
+    if Path(place).is_dir():
+        endings = {Path(path).suffix.lower() for path in found}
         if len(endings) > 1:
             raise InputError(
                 f"{place!r} holds images that end in {', '.join(sorted(endings))}; say with a "
                 f"pattern which are meant, such as {place.rstrip('/')}/*{min(endings)}"
             )
-    else:
-        found = list(shown(folder.parent.glob(folder.name)))
-    if not found:
-        raise InputError(
-            f"{place!r} names no images; sections end in {', '.join(ENDINGS)}: check the path"
-        )
-    found.sort(key=natural)
-    if gaps := missing(found):
+    if gaps := missing([Path(path) for path in found]):
         LOG.warning(
             "%s: no section is numbered %s; those around it are taken for neighbours",
             place, ", ".join(map(str, gaps)),
         )  # fmt: skip
-    return [str(path) for path in found]
+    return found
+
+
+def named(place: str) -> list[str]:
+    """The images that a folder, a pattern or a range names, in natural order.
+
+    Raises:
+        InputError: there are none.
+    """
+    if RANGE.search(place):
+        return numbered(place)
+    folder = Path(place)
+    inside = folder.iterdir() if folder.is_dir() else folder.parent.glob(folder.name)
+    found = [path for path in shown(inside) if path.suffix.lower() in ENDINGS]
+    if not found:
+        raise InputError(
+            f"{place!r} names no images; they end in {', '.join(ENDINGS)}: check the path"
+        )
+    return [str(path) for path in sorted(found, key=natural)]
 
 
 def missing(paths: list[Path]) -> list[int]:
@@ -145,7 +158,7 @@ def kind(path: Path) -> Kind:
                         "section is one grey image: give a file of many pages by its own name"
                     )
                 return np.dtype(page.dtype), page.shape[0], page.shape[1]
-        with Image.open(path) as image:
+        with Image.open(path, formats=KINDS) as image:
             mode, height, width = image.mode, image.height, image.width
     except (OSError, ValueError, tifffile.TiffFileError) as error:
         raise Damaged(f"{str(path)!r} is no image ({error}); get it anew") from error
@@ -173,7 +186,7 @@ def pixels(path: Path, role: Role) -> Array:
     try:
         if path.suffix.lower() in (".tif", ".tiff"):
             return np.asarray(tifffile.imread(path))
-        with Image.open(path) as image:
+        with Image.open(path, formats=KINDS) as image:
             if image.mode == "P" and role == "image":
                 return shades(image, path)
             return np.asarray(image).astype(DTYPES[image.mode], copy=False)

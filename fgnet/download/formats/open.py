@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from fgnet.download.cache import Cache
+from fgnet.download.cache import Cache, remote
 from fgnet.download.formats.hdf5 import open_hdf5
 from fgnet.download.formats.images import ENDINGS, open_images
 from fgnet.download.formats.mrc import open_mrc
@@ -16,7 +16,8 @@ from fgnet.download.formats.zarr import address, fetched, open_container
 from fgnet.download.layers import Layer, Role
 from fgnet.download.pieces import in_pieces
 from fgnet.errors import Damaged, InputError
-from fgnet.settings.sources import RANGE, Format, Source
+from fgnet.settings.locations import RANGE
+from fgnet.settings.sources import Format, Source
 from fgnet.volume import Triple
 
 METADATA: dict[str, Format] = {
@@ -43,6 +44,11 @@ def open_layer(
         InputError: there is nothing at that place, or nothing that can be read.
     """
     kind = source.format or by_name(source)
+    if kind in ("precomputed", "zarr", "n5") and remote(source.path) and "?" in source.path:
+        raise InputError(
+            f"{source.path!r}: a layer of chunks has an address without a query; leave out what "
+            "follows the question mark"
+        )
     with ExitStack() as stack:
         if kind == "images":
             layer = stack.enter_context(open_images(source, role, cache))

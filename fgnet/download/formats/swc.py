@@ -13,8 +13,12 @@ from fgnet.errors import Damaged, InputError
 ROOT = -1  # the parent of a node without one
 
 
-def read_swc(path: Path, name: str) -> Tree:
-    """The neuron of a file; its id is the file's name where that is a number.
+def read_swc(path: Path, name: str, own: Path) -> Tree:
+    """The neuron of a file.
+
+    Args:
+        name: what messages call it.
+        own: the file's own name, which is the neuron's id where it is a number.
 
     Raises:
         InputError: the file holds no nodes or is no SWC, a node has no place, an id comes twice, a
@@ -50,7 +54,5 @@ def read_swc(path: Path, name: str) -> Tree:
     graph = coo_matrix((np.ones(len(edges)), (parent, child)), (len(ids), len(ids)))
     if connected_components(graph, directed=False)[0] != len(ids) - len(edges):
         raise InputError(f"{name!r} holds nodes that are parents of each other in a ring; mend it")
-    number = Path(name).stem
-    return Tree(
-        name, int(number) if number.isdecimal() else None, table[:, [4, 3, 2]], edges.astype(int)
-    )
+    neuron = int(own.stem) if own.stem.isdecimal() else None
+    return Tree(name, neuron, table[:, [4, 3, 2]], edges.astype(int))

@@ -1,0 +1,1 @@
+"""Turn probabilities of classes into masks as image files."""

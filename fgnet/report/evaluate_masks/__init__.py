@@ -1,0 +1,1 @@
+"""What the page of the scores of masks of all models shows."""

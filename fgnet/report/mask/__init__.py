@@ -1,0 +1,1 @@
+"""What the page of one model on one set of images shows."""
