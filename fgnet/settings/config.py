@@ -117,10 +117,11 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _can_run(self) -> Self:
+        section, noun = ("images", "set of images") if self.images else ("volumes", "volume")
         for name, model in self.train.models.items():
             if model.checkpoint is None and not self.split("train"):
                 raise ValueError(
-                    f"train.models.{name}: no volume has the split 'train'; give one that split, "
+                    f"train.models.{name}: no {noun} has the split 'train'; give one that split, "
                     "or give the model a checkpoint"
                 )
             place = Path("results/train") / name
@@ -137,7 +138,7 @@ class Config(Section):
             scored = ("train", "validation", "test") if self.images else ("train", "validation")
             if entry.split in scored and not self.labelled(name):
                 raise ValueError(
-                    f"{'images' if self.images else 'volumes'}.{name}: split is {entry.split!r}, "
+                    f"{section}.{name}: split is {entry.split!r}, "
                     f"which takes ground truth, and it has none; give it {given}, or "
                     "`split: predict`"
                 )
@@ -149,7 +150,7 @@ class Config(Section):
                 )
         if not self.split("validation", "test", "predict"):
             raise ValueError(
-                "volumes: there is none to segment; give one `split: predict`, or with ground "
+                f"{section}: there is none to segment; give one `split: predict`, or with ground "
                 "truth `split: test` or `validation`"
             )
         if self.images:
@@ -167,6 +168,12 @@ class Config(Section):
                         f"agglomerate.methods.{name}.thresholds; add it there"
                     )
         return self
+
+    @property
+    def title(self) -> str:
+        """The heading of the report."""
+        usual = "Masks of images" if self.images else "Neurons from electron microscopy"
+        return self.report.title or usual
 
     @property
     def entries(self) -> Mapping[str, Volume | ImageSet]:

@@ -20,7 +20,11 @@ class Author(Section):
 class Report(Section):
     """What the pages show."""
 
-    title: str = Field("Neurons from electron microscopy", description="Heading of the report.")
+    title: str | None = Field(
+        None,
+        description="Heading of the report; null: Neurons from electron microscopy, or Masks of "
+        "images.",
+    )
     picture: int = Field(
         320,
         ge=32,

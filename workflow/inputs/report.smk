@@ -306,7 +306,7 @@ def crate_files():
 def crate_parameters(wildcards):
     return json.dumps(
         {
-            "title": CONFIG.report.title,
+            "title": CONFIG.title,
             "licence": CONFIG.report.licence,
             "authors": [author.model_dump() for author in CONFIG.report.authors],
             "config": CONFIG.model_dump(mode="json"),
@@ -365,7 +365,7 @@ def first_picture():
 def index_parameters(wildcards):
     return json.dumps(
         {
-            "title": CONFIG.report.title,
+            "title": CONFIG.title,
             **(
                 {"masks": mask_list()}
                 if CONFIG.images
