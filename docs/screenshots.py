@@ -1,6 +1,7 @@
 """Pictures of the report's pages as a phone and a desktop show them, in light and dark.
 
-    python docs/screenshots.py                        # docs/images/, from the demo's results/report
+    python docs/screenshots.py                 # docs/images/, from results/report of the demo
+    python docs/screenshots.py --of images     # and of config/images.yaml
     python docs/screenshots.py --pages train/fgnet.html --output SCRATCH --whole
 
 Fails where a page is wider than its window. Needs Chromium or Chrome and nothing of fgnet. It is
@@ -38,14 +39,20 @@ for number, end in enumerate(ends, 3):
 os.execv(sys.argv[3], sys.argv[3:])
 """
 TALLEST = 12_000  # pixels of a whole page
-# what docs show: page, device, scheme, and where to scroll to (a selector)
+# what docs show of which run: page, device, scheme, and where to scroll to (a selector)
 SHOWN = {
-    "segment-desktop": ("segment/fgnet/mean/phantom_test.html", "desktop", "light", ".keys"),
-    "worst-desktop": ("segment/fgnet/mean/phantom_test.html", "desktop", "dark", ".cards"),
-    "scores-desktop": ("evaluate.html", "desktop", "light", "body"),
-    "train-desktop": ("train/fgnet.html", "desktop", "light", "h2"),
-    "index-phone": ("index.html", "phone", "light", "body"),
-    "segment-phone": ("segment/fgnet/mean/phantom_test.html", "phone", "dark", ".keys"),
+    "demo": {
+        "segment-desktop": ("segment/fgnet/mean/phantom_test.html", "desktop", "light", ".keys"),
+        "worst-desktop": ("segment/fgnet/mean/phantom_test.html", "desktop", "dark", ".cards"),
+        "scores-desktop": ("evaluate.html", "desktop", "light", "body"),
+        "train-desktop": ("train/fgnet.html", "desktop", "light", "h2"),
+        "index-phone": ("index.html", "phone", "light", "body"),
+        "segment-phone": ("segment/fgnet/mean/phantom_test.html", "phone", "dark", ".keys"),
+    },
+    "images": {
+        "images-scores-desktop": ("evaluate.html", "desktop", "light", "body"),
+        "mask-desktop": ("mask/polyp/test.html", "desktop", "light", ".keys"),
+    },
 }  # fmt: skip
 
 
@@ -159,6 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--of", choices=SHOWN, default="demo", help="whose report it is")
     parser.add_argument("--report", type=Path, default=Path("results/report"), help="its folder")
     parser.add_argument("--output", type=Path, default=ROOT / "docs/images")
     parser.add_argument("--pages", nargs="*", help="these, on all devices, in both schemes")
@@ -167,7 +175,7 @@ def main() -> None:
     given = parser.parse_args()
     with browser() as found:
         if not given.pages:
-            for name, (page, device, scheme, at) in SHOWN.items():
+            for name, (page, device, scheme, at) in SHOWN[given.of].items():
                 picture = found.shot(given.report / page, device, scheme, at, "screen")
                 save(picture, given.output / f"report-{name}.png", 256)
         looks = [(device, scheme, "screen") for device in WIDTHS for scheme in ("light", "dark")]

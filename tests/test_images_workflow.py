@@ -8,7 +8,8 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
-from chain import planned, snakemake
+import yaml
+from chain import ROOT, planned, snakemake
 from PIL import Image
 
 from fgnet import imageset, ledger, scores
@@ -110,3 +111,36 @@ def test_what_an_edit_of_images_reruns(run: Path) -> None:
     found = edit(images=more)
     assert not found & {"train", "download_images", "normalize_images"}
     assert {"infer_images", "mask", "report_mask", "report_images"} <= found
+
+
+@pytest.mark.slow
+def test_both_systems_learn_real_polyps_by_heart(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """config/polyp.yaml and config/masg.yaml as one, on smaller images and for fewer steps."""
+    polyp, masg = (
+        yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()) for name in ("polyp", "masg")
+    )
+    models = {
+        name: {
+            **{key: value for key, value in one["train"].items() if key != "models"},
+            "steps": 140, "crop": [1, 96, 128], "batch": 4, **one["train"]["models"][name],
+        }
+        for name, one in (("polyp", polyp), ("masg", masg))
+    }  # fmt: skip
+    monkeypatch.setenv("FGNET_DATA", str(data))
+    status, text = snakemake(tmp_path, {**masg, "train": {"models": models}})
+    assert status == 0, text
+    results = tmp_path / "results"
+    for model in models:
+        seen, held_back = (
+            scores.read(results / f"evaluate/{model}/{images}.json", SetScores)
+            for images in ("seen", "held_back")
+        )
+        assert len(seen.images) == 5 and len(held_back.images) == 10
+        assert min(one.classes[0].scores.dice for one in seen.images) > 0.85
+        assert seen.overall.every_image.means.dice > 0.9
+        page = (results / f"report/mask/{model}/held_back.html").read_text()
+        names = {one.name for one in held_back.images}
+        assert all(f"<h3>{name}</h3>" in page for name in names), names
+        assert page.count("<img") >= 5 * 10

@@ -20,7 +20,7 @@ from fgnet.mask_scores import SetScores
 from fgnet.normalize import images as normalize
 from fgnet.report import images as pages
 from fgnet.report import index, navigation, painted
-from fgnet.report.evaluate_masks import results
+from fgnet.report.evaluate_masks import pairs, results
 from fgnet.report.mask import gallery, listed
 from fgnet.report.mask.scene import Files
 from fgnet.report.train import course
@@ -337,6 +337,44 @@ def test_the_scores_of_all_masks(two: list[dict[str, Any]], tmp_path: Path) -> N
         "Dice of every image, worst first, set <validation> (validation)",
     ]
     assert found.source.count("Every image is scored at its own size") == 1
+
+
+def test_masks_are_told_apart_image_by_image(two: list[dict[str, Any]]) -> None:
+    file = scores.read(Path(two[2]["scores"]), SetScores)
+
+    def by(model: str, dices: list[float], names: str = "abcd") -> results.Result:
+        """Both classes of every image have the same Dice."""
+        images, means = [], file.overall.every_image.means
+        for name, dice in zip(names, dices, strict=True):
+            one = file.images[0]
+            classes = [
+                of.model_copy(update={"scores": of.scores.model_copy(update={"dice": dice})})
+                for of in one.classes
+            ]
+            images.append(one.model_copy(update={"name": name, "classes": classes}))
+        every = file.overall.every_image.model_copy(
+            update={"means": means.model_copy(update={"dice": float(np.mean(dices))})}
+        )
+        overall = file.overall.model_copy(update={"every_image": every})
+        changed = file.model_copy(update={"images": images, "overall": overall})
+        entry = results.Entry(model=model, images="s", split="test")
+        return results.Result(entry, changed)
+
+    found = pairs.show([
+        by("top", [0.9, 0.8, 0.9, 0.7]), by("lower", [0.8, 0.7, 0.8, 0.6]),
+        by("mixed", [0.9, 0.9, 0.6, 0.7]), by("other", [0.5, 0.5, 0.5, 0.5], "abce"),
+    ])  # fmt: skip
+    rows = {row[0]: row[3] for row in cells(found.text)}
+    assert rows["top"] == "<strong>the best</strong>"
+    assert rows["lower"].replace("\N{MINUS SIGN}", "-") == (
+        "-0.1000<br/><small>-0.1000 to -0.1000</small>"
+    )
+    mixed = re.findall(r"[+-]?[\d.]+", rows["mixed"].replace("\N{MINUS SIGN}", "-"))
+    # the means of four drawn from 0, 0.1, -0.3, 0: all of the third is one resample in 256
+    assert float(mixed[0]) == -0.05 and -0.3 <= float(mixed[1]) < -0.15 < 0 < float(mixed[2]) <= 0.1
+    assert rows["mixed"].endswith(", not told apart</small>")
+    assert rows["other"].endswith("<small>no interval</small>")
+    assert pairs.show([by("alone", [0.5] * 4)]).text == ""
 
 
 def test_no_scores_of_masks(tmp_path: Path) -> None:

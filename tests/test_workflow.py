@@ -571,7 +571,8 @@ def test_the_three_systems_and_a_unet_learn_from_one_volume(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["cremi", "ac3ac4", "fib25", "ablation", "compare", "polyp", "masg"]
+    "name",
+    ["cremi", "ac3ac4", "fib25", "ablation", "compare", "images", "polyp", "masg", "polyp_gpu"],
 )
 def test_shipped_configs_plan_their_whole_run(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch

@@ -63,17 +63,18 @@ def compared(results: Sequence[Result], column: Column) -> list[html.Content]:
         if one is top:
             found.append(html.tag("strong", "the best"))
             continue
-        words = signed(value - min(values))
-        known = interval(one, top, column)
-        if known is None:
-            found.append(below(words, "no interval"))
-            continue
-        low, high = known
-        note = f"{signed(low)} to {signed(high)}"
-        if low <= 0 <= high:
-            note += ", not told apart"
-        found.append(below(words, note))
+        found.append(against_best(value - min(values), interval(one, top, column)))
     return found
+
+
+def against_best(difference: float, known: tuple[float, float] | None) -> html.Content:
+    """How far one is from the best, and beneath it the interval of that, where there is one."""
+    words = signed(difference)
+    if known is None:
+        return below(words, "no interval")
+    low, high = known
+    apart = "" if low > 0 or high < 0 else ", not told apart"
+    return below(words, f"{signed(low)} to {signed(high)}{apart}")
 
 
 def interval(one: Result, other: Result, column: Column) -> tuple[float, float] | None:
