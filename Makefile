@@ -15,7 +15,7 @@ demo: .venv/installed
 install: .venv/installed
 
 test: .venv/tests-installed .venv-skeletons/installed
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n $(CORES) --dist loadfile
 
 docs: .venv/installed
 	.venv/bin/python -m fgnet.settings.reference > docs/config.md

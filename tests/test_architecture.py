@@ -43,7 +43,7 @@ def test_imports_point_from_stages_to_foundation(path: Path) -> None:
 def test_a_stage_depends_on_its_own_settings_alone(stage: str) -> None:
     """A new key of one stage must not rerun another."""
     allowed = {stage, "base", "__init__"} | {
-        "download": {"volumes", "sources", "locations", "phantom", "images"},
+        "download": {"volumes", "sources", "locations", "parts", "phantom", "images"},
         "train": {"encoders", "network"},
         "infer": {"encoders", "network"},
         "evaluate": {"teasar", "mask"},

@@ -9,7 +9,8 @@ from typing import Any
 
 from fgnet import command
 from fgnet.report import html, words
-from fgnet.report.evaluate.results import Result, marked
+from fgnet.report.columns import marked
+from fgnet.report.evaluate.results import Result
 
 Facts = dict[str, Any]
 SWITCHES = ("network", "encoder", "guidance", "decoders", "edges", "loss")

@@ -7,8 +7,9 @@ import numpy as np
 from fgnet import scores
 from fgnet.metrics import bootstrap
 from fgnet.report import html
+from fgnet.report.columns import Column, against_best, number
 from fgnet.report.evaluate.results import Result
-from fgnet.report.evaluate.verdicts import ERRORS, Column, below, number, signed
+from fgnet.report.evaluate.verdicts import ERRORS
 
 SCORES = (ERRORS[2], ERRORS[3])
 WORDS = (
@@ -65,16 +66,6 @@ def compared(results: Sequence[Result], column: Column) -> list[html.Content]:
             continue
         found.append(against_best(value - min(values), interval(one, top, column)))
     return found
-
-
-def against_best(difference: float, known: tuple[float, float] | None) -> html.Content:
-    """How far one is from the best, and beneath it the interval of that, where there is one."""
-    words = signed(difference)
-    if known is None:
-        return below(words, "no interval")
-    low, high = known
-    apart = "" if low > 0 or high < 0 else ", not told apart"
-    return below(words, f"{signed(low)} to {signed(high)}{apart}")
 
 
 def interval(one: Result, other: Result, column: Column) -> tuple[float, float] | None:

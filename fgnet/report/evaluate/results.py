@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from fgnet import scores
 from fgnet.report import html, words
+from fgnet.report.columns import marked
 from fgnet.settings.base import Section
 
 HEADER = ("volume", "model", "agglomeration", "threshold",
@@ -102,22 +103,6 @@ def rivals(result: Result, results: Sequence[Result]) -> list[Result]:
 def best_words(results: Sequence[Result]) -> str:
     """What a legend says of the best: nothing where no volume has several segmentations."""
     return STANDS_OUT if any(len(rivals(one, results)) > 1 for one in results) else ""
-
-
-def marked(
-    content: html.Content, value: float | None, others: Sequence[float | None], more: bool = False
-) -> html.Content:
-    """A score as the page shows it; the best of several stands out, unless all are equal.
-
-    Args:
-        value: the score, rounded as it is shown, so that what looks equal is equal.
-        others: the scores to compare with, its own among them; None where there is none.
-        more: whether more is better.
-    """
-    known = [one for one in others if one is not None]
-    if len(set(known)) > 1 and value == (max(known) if more else min(known)):
-        return html.tag("strong", content)
-    return content
 
 
 def numbers(result: Result) -> list[str]:

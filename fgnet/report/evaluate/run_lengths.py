@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from fgnet import scores
 from fgnet.report import html
-from fgnet.report.evaluate.results import Entry, marked
-from fgnet.report.evaluate.verdicts import below
+from fgnet.report.columns import below, marked
+from fgnet.report.evaluate.results import Entry
 
 WORDS = (
     "Expected run length: how far one follows a neuron along its centre line before the "

@@ -1,27 +1,11 @@
 """How good each segmentation is and how sure that is, and what an oracle would have had."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from fgnet import scores
 from fgnet.report import html
-from fgnet.report.evaluate.results import Result, best_words, marked, rivals
-
-LESS = "\N{MINUS SIGN}"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A score: its title, its name in :class:`fgnet.scores.Row`, and whether more is better."""
-
-    title: str
-    name: str
-    more: bool = False
-
-    def of(self, row: scores.Row) -> float:
-        """The score, rounded as it is shown."""
-        return round(float(getattr(row, self.name)), 4)
-
+from fgnet.report.columns import Column, below, marked, number, signed, with_interval
+from fgnet.report.evaluate.results import Result, best_words, rivals
 
 ERRORS = (
     Column("VOI split", "voi_split"), Column("VOI merge", "voi_merge"),
@@ -101,10 +85,7 @@ def _table(
         for column in columns:
             value = column.of(found.chosen)
             inner = marked(number(value), value, [column.of(one) for one in others], column.more)
-            if found.intervals and hasattr(found.intervals, column.name):
-                low, high = getattr(found.intervals, column.name)
-                inner = below(inner, f"{low:.4f} to {high:.4f}")
-            cells.append(inner)
+            cells.append(with_interval(inner, getattr(found.intervals, column.name, None)))
         rows.append(cells)
     header = ["segmentation", *(column.title for column in columns)]
     return html.table(header, rows, len(columns), folds=True)
@@ -114,24 +95,6 @@ def title(result: Result, link: str | None = None) -> html.Html:
     """The volume, and what made the segmentation beneath."""
     place = result.entry.place
     return below(html.link(link, place) if link else place, result.entry.method)
-
-
-def below(content: html.Content, small: str) -> html.Html:
-    """Something, and in small letters beneath it something else."""
-    return html.Html(f"{html.text(content)}<br/><small>{html.text(small)}</small>")
-
-
-def number(value: float) -> str:
-    """A score as text."""
-    return f"{value:.4f}"
-
-
-def signed(value: float) -> str:
-    """A difference with its sign."""
-    text = f"{abs(value):.4f}"
-    if float(text) == 0:
-        return text
-    return f"{'+' if value > 0 else LESS}{text}"
 
 
 def oracle(results: Sequence[Result]) -> html.Html:

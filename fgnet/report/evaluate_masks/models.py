@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 
 from fgnet.report import html
+from fgnet.report.columns import marked
 from fgnet.report.evaluate.comparison import COSTS, Facts, costs, described, recipe
-from fgnet.report.evaluate.results import marked
 from fgnet.report.evaluate_masks.results import BOUNDARY, DICE, IOU, MAE, Result
 
 COLUMNS = (DICE, IOU, BOUNDARY, MAE)

@@ -6,8 +6,8 @@ import numpy as np
 
 from fgnet.metrics import bootstrap
 from fgnet.report import html
-from fgnet.report.evaluate.pairs import against_best
-from fgnet.report.evaluate_masks.results import DICE, IOU, Column, Result, number, rivals
+from fgnet.report.columns import Column, against_best, number
+from fgnet.report.evaluate_masks.results import DICE, IOU, Result, rivals
 
 SCORES = (DICE, IOU)
 WORDS = (

@@ -8,35 +8,24 @@ from typing import Any, Literal
 from fgnet import scores
 from fgnet.mask_scores import MaskScores, SetScores
 from fgnet.report import html, words
-from fgnet.report.evaluate.results import STANDS_OUT, marked
+from fgnet.report.columns import Column, marked, number
+from fgnet.report.evaluate.results import STANDS_OUT
 from fgnet.settings.base import Section
 
 NONE = "No set of images has masks to compare with, so no pixel is scored."
 
 
-@dataclass(frozen=True)
-class Column:
-    """A score: title, name in :class:`fgnet.mask_scores.MaskScores`, whether more is better."""
-
-    title: str
-    name: str
-    more: bool = True
-
-    def of(self, row: MaskScores) -> float:
-        """The score, rounded as it is shown."""
-        return round(float(getattr(row, self.name)), 4)
-
-
-DICE = Column("Dice", "dice")
-IOU = Column("IoU", "iou")
-BOUNDARY = Column("boundary F1", "boundary_f1")
-MAE = Column("MAE", "mean_absolute_error", more=False)
+DICE = Column("Dice", "dice", more=True)
+IOU = Column("IoU", "iou", more=True)
+BOUNDARY = Column("boundary F1", "boundary_f1", more=True)
+MAE = Column("MAE", "mean_absolute_error")
 AT_THRESHOLD = (
-    DICE, IOU, BOUNDARY, Column("swept Dice", "dice_swept"), Column("swept IoU", "iou_swept"),
+    DICE, IOU, BOUNDARY,
+    Column("swept Dice", "dice_swept", more=True), Column("swept IoU", "iou_swept", more=True),
 )  # fmt: skip
 OF_CHANCES = (
-    Column("weighted F", "weighted_f"), Column("S-measure", "s_measure"),
-    Column("mean E-measure", "e_mean"), Column("max E-measure", "e_max"), MAE,
+    Column("weighted F", "weighted_f", more=True), Column("S-measure", "s_measure", more=True),
+    Column("mean E-measure", "e_mean", more=True), Column("max E-measure", "e_max", more=True), MAE,
 )  # fmt: skip
 SHORT = (DICE, IOU, BOUNDARY, *OF_CHANCES[:3], MAE)
 HEADER = ("set", "model", *(column.title for column in SHORT))
@@ -112,11 +101,6 @@ def best_words(results: Sequence[Result]) -> str:
     return STANDS_OUT.replace("volume", "set") if any(
         len(rivals(one, results)) > 1 for one in results
     ) else ""  # fmt: skip
-
-
-def number(value: float) -> str:
-    """A score as text."""
-    return f"{value:.4f}"
 
 
 def table(results: Sequence[Result], links: Sequence[str | None]) -> html.Html:

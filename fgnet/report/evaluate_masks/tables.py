@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from fgnet.mask_scores import Means, Summary
 from fgnet.report import html
-from fgnet.report.evaluate.results import marked
-from fgnet.report.evaluate.verdicts import below
+from fgnet.report.columns import Column, below, marked, number, with_interval
 from fgnet.report.evaluate_masks.results import (
     AT_THRESHOLD,
     BOUNDARY,
@@ -13,10 +12,8 @@ from fgnet.report.evaluate_masks.results import (
     IOU,
     MAE,
     OF_CHANCES,
-    Column,
     Result,
     best_words,
-    number,
     rivals,
 )
 
@@ -92,10 +89,7 @@ def cells(
         value = column.of(found.means)
         rivals = [column.of(one.means) for one in others if one is not None]
         inner = marked(number(value), value, rivals, column.more)
-        if found.intervals is not None:
-            low, high = getattr(found.intervals, column.name)
-            inner = below(inner, f"{low:.4f} to {high:.4f}")
-        shown.append(inner)
+        shown.append(with_interval(inner, getattr(found.intervals, column.name, None)))
     return shown
 
 

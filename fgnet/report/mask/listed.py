@@ -4,7 +4,8 @@ from pathlib import Path
 
 from fgnet.mask_scores import ScoredImage, SetScores
 from fgnet.report import html
-from fgnet.report.evaluate_masks.results import SHORT, mean_dice, number
+from fgnet.report.columns import number
+from fgnet.report.evaluate_masks.results import SHORT, mean_dice
 
 SHOWN = 50  # rows that are not folded away
 MOST = 1000  # rows of a page
