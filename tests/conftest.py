@@ -14,6 +14,9 @@ from fgnet import scores, volume
 
 ROOT = Path(__file__).parent.parent
 
+# jobs of several tests share the cores, where threads of torch that spin while they wait cost most
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 @pytest.fixture(scope="session")
 def data() -> Path:

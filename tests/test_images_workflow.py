@@ -130,7 +130,8 @@ def test_both_systems_learn_real_polyps_by_heart(
     }  # fmt: skip
     monkeypatch.setenv("FGNET_DATA", str(data))
     config = {**masg, "train": {"models": models}}
-    status, text = snakemake(tmp_path, config, "--set-threads", "train=1")
+    options = ["--set-threads", "train=1", "--resources", "gpu=2"]  # both at the same time
+    status, text = snakemake(tmp_path, config, *options)
     assert status == 0, text
     results = tmp_path / "results"
     for model in models:

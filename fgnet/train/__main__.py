@@ -92,7 +92,8 @@ def run(
         write_record(made_by, model, inputs, engine.network, state)
         saved.remove()
     if state.best < math.inf:
-        LOG.info("best validation %s %.4g at step %d", model.best_by, state.best, state.best_step)
+        best = abs(state.best)  # of what is better the higher, the rank is below 0
+        LOG.info("best validation %s %.4g at step %d", model.best_by, best, state.best_step)
 
 
 def only_writer(group: processes.Processes, saved: Saved) -> AbstractContextManager[None]:
