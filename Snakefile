@@ -30,6 +30,7 @@ wildcard_constraints:
     layer="image|labels|affinities|segmentation",
 
 
+include: "workflow/inputs/images.smk"
 include: "workflow/inputs/report.smk"
 include: "workflow/inputs/export.smk"
 include: "workflow/rules/download.smk"

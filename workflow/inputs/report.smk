@@ -12,17 +12,6 @@ def segmentations(*splits):
     ]
 
 
-def predictions(*splits):
-    """Every set of images of these splits by every model."""
-    return [
-        (model, images)
-        for model in CONFIG.train.models
-        for split in splits
-        for images in CONFIG.split(split)
-        if CONFIG.images
-    ]
-
-
 def scored():
     """Score files of all segmentations and masks that have ground truth."""
     return [
@@ -33,13 +22,6 @@ def scored():
         f"results/evaluate/{m}/{s}.json"
         for m, s in predictions("validation", "test")
         if CONFIG.scored(s)
-    ]
-
-
-def masks():
-    """Folders of the masks of all sets, as images."""
-    return [
-        f"results/mask/{m}/{s}" for m, s in predictions("validation", "test", "predict")
     ]
 
 
@@ -77,12 +59,6 @@ def segment_pages():
     return [
         f"results/report/segment/{m}/{a}/{v}.html"
         for m, a, v in segmentations("test", "predict")
-    ]
-
-
-def mask_pages():
-    return [
-        f"results/report/mask/{m}/{s}.html" for m, s in predictions("test", "predict")
     ]
 
 
@@ -137,46 +113,6 @@ def data_parameters(wildcards):
         },
         sort_keys=True,
     )
-
-
-def images_parameters(wildcards):
-    name = wildcards.images
-    return json.dumps(
-        {
-            "images": name,
-            "downloaded": f"results/download/{name}.h5",
-            "normalized": f"results/normalize/{name}.h5",
-            "parts": {
-                part: [CONFIG.images[part].split, CONFIG.images[part].ranges]
-                for part in CONFIG.images
-                if CONFIG.whole(part) == name and CONFIG.images[part].split
-            },
-        },
-        sort_keys=True,
-    )
-
-
-def mask_parameters(wildcards):
-    m, s = wildcards.model, wildcards.images
-    return json.dumps(
-        {
-            "model": m,
-            "images": s,
-            "split": CONFIG.images[s].split,
-            "set": whole_set(wildcards),
-            "ranges": CONFIG.images[s].ranges,
-            "chances": f"results/infer/{m}/{s}.h5",
-            "scores": next(iter(own_scores(wildcards)), None),
-            "threshold": CONFIG.mask.threshold,
-        },
-        sort_keys=True,
-    )
-
-
-def own_scores(wildcards):
-    """The scores of one set by one model, if it has ground truth."""
-    m, s = wildcards.model, wildcards.images
-    return [f"results/evaluate/{m}/{s}.json"] if CONFIG.scored(s) else []
 
 
 def train_parameters(wildcards):
@@ -244,24 +180,6 @@ def score_list():
             }
         )
     return rows
-
-
-def mask_list():
-    """What the table of masks has a row for."""
-    return [
-        {
-            "model": m,
-            "images": s,
-            "split": CONFIG.images[s].split,
-            "scores": f"results/evaluate/{m}/{s}.json" if CONFIG.scored(s) else None,
-            "page": (
-                None
-                if CONFIG.images[s].split == "validation"
-                else f"results/report/mask/{m}/{s}.html"
-            ),
-        }
-        for m, s in predictions("test", "validation", "predict")
-    ]
 
 
 def evaluate_parameters(wildcards):

@@ -187,35 +187,6 @@ def download_settings(wildcards):
     return CONFIG.volume_download(wildcards.volume).canonical()
 
 
-def image_sources(wildcards):
-    """Files on this machine that a set of images is made from."""
-    return CONFIG.images[wildcards.images].local_files()
-
-
-def images_download_settings(wildcards):
-    return CONFIG.images_download(wildcards.images).canonical()
-
-
-def images_normalize_settings(wildcards):
-    return CONFIG.images_normalize().canonical()
-
-
-def whole_set(wildcards):
-    return f"results/normalize/{CONFIG.whole(wildcards.images)}.h5"
-
-
-def mask_settings(wildcards):
-    return CONFIG.mask.canonical()
-
-
-def masks_settings(wildcards):
-    return CONFIG.mask_scoring().canonical()
-
-
-def image_ranges(wildcards):
-    return CONFIG.ranges(wildcards.images)
-
-
 def normalize_settings(wildcards):
     return CONFIG.volume_normalize(wildcards.volume).canonical()
 
