@@ -1,13 +1,14 @@
 """Masks of sets of images: the chances that models write, the stage mask, the step of evaluate."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from PIL import Image
 
 from fgnet import command, imageset, scores, volume
@@ -15,6 +16,9 @@ from fgnet.errors import InputError
 from fgnet.evaluate import __main__ as evaluate
 from fgnet.evaluate import masks as step
 from fgnet.imageset import Picture
+from fgnet.infer import pictures
+from fgnet.infer.batch import Batch
+from fgnet.infer.stream import Crop
 from fgnet.mask import __main__ as mask
 from fgnet.mask_scores import SetScores
 from fgnet.metrics import masks
@@ -83,6 +87,25 @@ def test_chances_come_back_at_their_own_sizes(files: tuple[Path, Path]) -> None:
     message = "images/chances: no such dataset, so this is no set of chances"
     with pytest.raises(InputError, match=message), imageset.opened_chances(files[1]):
         pass
+
+
+def test_running_out_of_memory_halves_the_batch_of_images(tmp_path: Path) -> None:
+    asked = []
+
+    class Scarce:
+        def of_crops(self, crops: Sequence[Crop]) -> list[Any]:
+            asked.append(len(crops))
+            if len(crops) > 2:
+                raise torch.OutOfMemoryError
+            return [crop.image for crop in crops]
+
+    path = write_set(tmp_path / "set.h5")
+    with imageset.opened(path) as images:
+        numbers = [3, 0, 4, 1, 2]
+        found = list(pictures.chances(images, numbers, cast(Any, Scarce()), Batch(4, None)))
+        assert asked == [4, 2, 2, 1]
+        for number, one in zip(numbers, found, strict=True):
+            assert np.array_equal(one, images[number].raw)
 
 
 def test_scores_are_those_of_each_image_and_class(files: tuple[Path, Path], tmp_path: Path) -> None:

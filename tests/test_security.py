@@ -29,10 +29,12 @@ from snakemake.utils import format as rendered
 from fgnet import checkpoint
 from fgnet.download.cache import Cache
 from fgnet.download.formats.open import open_layer
+from fgnet.download.images import store
 from fgnet.errors import InputError
 from fgnet.settings.base import Name
 from fgnet.settings.config import load
 from fgnet.settings.download import Download
+from fgnet.settings.images import ImageSet
 from fgnet.settings.sources import Source
 
 SHELL = re.compile(
@@ -402,4 +404,6 @@ def test_an_image_starts_no_other_program(tmp_path: Path, monkeypatch: pytest.Mo
         open_layer(source, "image", cache) as layer,
     ):
         layer.read((slice(0, 1),) * 3)
+    with pytest.raises(InputError, match="cannot be read as an image"):
+        store(ImageSet.checked({"source": str(tmp_path / "em")}), cache, tmp_path / "set.h5", {})
     assert not (tmp_path / "pwned").exists()

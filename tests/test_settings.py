@@ -118,3 +118,53 @@ def test_settings_need_no_heavy_package() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+SET: dict[str, Any] = {
+    "images": {
+        "all": {"phantom": {"count": 9}},
+        "learnt": {"of": "all", "ranges": [[0, 6]], "split": "train"},
+        "test": {"of": "all", "ranges": [[6, 9]], "split": "test"},
+    },
+    "train": {
+        "crop": [1, 64, 64], "loss": "structure",
+        "models": {"p": {"network": {"kind": "fgnet", "sam2": None}}},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"train": {"crop": [4, 64, 64]}}, "train.models.p: crop .* has 4 sections, an image has"),
+        ({"train": {"loss": "mse"}}, "loss 'mse' is not for images; take structure or dice_bce"),
+        ({"train": {"best_by": "voi"}}, "best_by 'voi' is not for images; take loss or dice"),
+        (
+            {"train": {"models": {"p": {"network": {
+                "kind": "fgnet", "sam2": None, "strides": [[1, 2, 2], [1, 2, 2], [2, 2, 2]]}}}}},
+            r"train.models.p: network.strides .* join sections",
+        ),
+        ({"volumes": {"v": {"phantom": {}}}}, "a config has volumes or images, and this one has"),
+        ({"export": {"formats": ["hdf5"]}}, "export.formats: volumes are exported"),
+        (
+            {"images": {"test": {"of": "al", "split": "test"}}},
+            r"test.of: there is no set 'al' with a source or phantom; did you mean 'all'\?",
+        ),
+        (
+            {"images": {"learnt": {"of": "all", "split": "test"}}},
+            "train.models.p: no set of images has the split 'train'",
+        ),
+        (
+            {"images": {"learnt": {"source": "x/", "split": "train"}}},
+            "images.learnt: split is 'train', which takes ground truth, .* give it `masks`",
+        ),
+        ({"images": {"test": {"ranges": [[0, 1]], "source": "x/"}}}, "ranges need the key of"),
+        (
+            {"images": {"all": {"phantom": {}, "masks": "m/"}}}, "masks has no place beside phantom"
+        ),
+    ],
+)  # fmt: skip
+def test_errors_of_image_sets(change: dict[str, Any], words: str) -> None:
+    load(SET)
+    with pytest.raises(InputError, match=words):
+        load({**SET, **{key: {**SET.get(key, {}), **value} for key, value in change.items()}})

@@ -22,6 +22,7 @@ from fgnet import blocks, checkpoint, command, device, imageset, joined, ledger,
 from fgnet.checkpoint import Checkpoint
 from fgnet.errors import InputError
 from fgnet.infer import pictures
+from fgnet.infer.batch import Batch, Cuda
 from fgnet.infer.pipeline import run
 from fgnet.infer.predictor import Predictor
 from fgnet.infer.stream import Image, Plan
@@ -133,7 +134,7 @@ def run_images(
     Args:
         ranges: JSON, see :func:`fgnet.imageset.ranges`.
         settings: JSON of :class:`fgnet.settings.infer.Inference`.
-        batch: images that go through the network together; None for one.
+        batch: images that go through the network together; None for as many as fit.
     """
     chosen = Inference.from_json(settings)
     torch.set_num_threads(threads)
@@ -147,7 +148,8 @@ def run_images(
             sizes = [images.sizes[number] for number in numbers]
             ledger.voxels(sum(y * x for y, x in sizes))
             names = [images.names[number] for number in numbers]
-            found = pictures.chances(images, numbers, predictor, batch or 1)
+            cuda = Cuda(predictor.device) if predictor.device.type == "cuda" else None
+            found = pictures.chances(images, numbers, predictor, Batch(batch, cuda))
             imageset.write_chances(result, names, sizes, model.classes, found)
 
 

@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from fgnet import ledger
@@ -15,7 +16,8 @@ LOG = logging.getLogger(__name__)
 SHARE = 0.8  # of the free memory that a batch may take
 LARGEST = 32  # crops; more keep no GPU busier
 STEP = 4  # by how much a batch grows at most before it is measured again
-Predict = Callable[[Sequence[Crop]], Image]
+Value = TypeVar("Value", bound=np.generic)
+Predict = Callable[[Sequence[Crop]], Iterable[npt.NDArray[Value]]]
 
 
 class Memory(Protocol):
@@ -81,13 +83,13 @@ class Batch:
         self.growing = size is None and memory is not None
         self.first = True
 
-    def run(self, predict: Predict, crops: Sequence[Crop]) -> list[Image]:
+    def run(self, predict: Predict[Value], crops: Sequence[Crop]) -> list[npt.NDArray[Value]]:
         """Predictions (channels, z, y, x) of crops, in as many batches as memory asks for.
 
         Raises:
             InputError: memory does not hold a single crop.
         """
-        done: list[Image] = []
+        done: list[npt.NDArray[Value]] = []
         while len(done) < len(crops):
             part = crops[len(done) : len(done) + self.size]
             if self.growing and self.memory is not None:
@@ -129,7 +131,7 @@ class Batch:
 
 
 def predictions(
-    crops: Iterable[Crop], predict: Predict, batch: Batch
+    crops: Iterable[Crop], predict: Predict[np.float32], batch: Batch
 ) -> Iterator[list[Prediction]]:
     """Predictions of crops in their order, a batch at a time; crops without an image are skipped.
 

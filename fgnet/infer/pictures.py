@@ -13,6 +13,8 @@ from fgnet.checkpoint import Checkpoint
 from fgnet.errors import InputError
 from fgnet.imageset import ImageSet
 from fgnet.infer import weights
+from fgnet.infer.batch import Batch
+from fgnet.infer.stream import Crop
 from fgnet.progress import track
 from fgnet.settings.infer import Inference
 
@@ -53,13 +55,21 @@ class Predictor:
             for one, size in zip(maps, sizes, strict=True)
         ]
 
+    def of_crops(self, crops: Sequence[Crop]) -> list[npt.NDArray[np.uint8]]:
+        """The same of images as crops of no volume."""
+        return self([crop.image for crop in crops if crop.image is not None])
+
 
 def chances(
-    images: ImageSet, numbers: Sequence[int], predictor: Predictor, batch: int
+    images: ImageSet, numbers: Sequence[int], predictor: Predictor, batch: Batch
 ) -> Iterator[npt.NDArray[np.uint8]]:
     """What the model makes of each image, one after another."""
-    for first in track(range(0, len(numbers), batch), "infer"):
-        yield from predictor([images[n].raw for n in numbers[first : first + batch]])
+    group: list[Crop] = []
+    for number in track(numbers, "infer"):
+        group.append(Crop((0, 0, 0), images[number].raw))
+        if len(group) >= batch.size or number == numbers[-1]:
+            yield from batch.run(predictor.of_crops, group)
+            group = []
 
 
 def check(images: ImageSet, model: Checkpoint) -> None:

@@ -23,7 +23,7 @@ from fgnet.settings.export import Export
 from fgnet.settings.images import ImageSet, ImageSets
 from fgnet.settings.infer import Infer
 from fgnet.settings.mask import Mask
-from fgnet.settings.network import MasgNetwork
+from fgnet.settings.network import FGNetNetwork, MasgNetwork
 from fgnet.settings.normalize import ImagesNormalize, Normalize, VolumeNormalize
 from fgnet.settings.report import Report
 from fgnet.settings.train import Train
@@ -97,6 +97,13 @@ class Config(Section):
                 raise ValueError(
                     f"{where}: crop {list(model.crop)} has {model.crop[0]} sections, an image has "
                     f"one; give the size that images are brought to, such as [1, 352, 352]"
+                )
+            network = model.network
+            strides = network.strides if isinstance(network, FGNetNetwork) else ()
+            if self.images and any(z > 1 for z, _, _ in strides):
+                raise ValueError(
+                    f"{where}: network.strides {[list(one) for one in strides]} join sections, and "
+                    "an image has one; give strides along z of 1"
                 )
             if self.volumes and model.shots is not None:
                 raise ValueError(f"{where}: shots are of images; leave it out for volumes")

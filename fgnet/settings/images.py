@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, WrapValidator, model_validator
 
 from fgnet.settings.base import Name, Range, Section
-from fgnet.settings.locations import Location, local_files
+from fgnet.settings.locations import RANGE, Location, local_files
 from fgnet.settings.parts import known_wholes, one_origin
 from fgnet.settings.sources import Checksum, choose
 
@@ -17,8 +17,10 @@ class ImageSource(Section):
     """Where the images of a set lie."""
 
     path: Location = Field(
-        description="A folder, a pattern such as images/*.png, or a .zip archive, here or at an "
-        "http(s) address: PNG, JPEG, BMP or TIFF, grey or colour, each of any size."
+        description="A folder, a pattern such as images/*.png, or a .zip archive; at an http(s) "
+        "address an archive, or a pattern with a range such as {001..100}.png. PNG, JPEG, BMP or "
+        "TIFF, one image a file, grey or colour, each of any size; of 16 bits the upper eight of "
+        "those that the set uses are kept."
     )
     folder: str = Field("", description="Folder inside the .zip archive.")
     checksum: Checksum | None = Field(
@@ -27,6 +29,17 @@ class ImageSource(Section):
     mirrors: tuple[Location, ...] = Field(
         (), description="Addresses of the same archive, tried in turn where the first fails."
     )
+
+    @model_validator(mode="after")
+    def _listed(self) -> Self:
+        here = "://" not in self.path or self.path.startswith("file://")
+        named = self.path.lower().split("?")[0].endswith(".zip") or RANGE.search(self.path)
+        if not here and not (named and self.path.startswith(("http://", "https://"))):
+            raise ValueError(
+                f"path: what lies in {self.path!r} cannot be listed over a network; give a .zip "
+                "archive, a pattern with a range such as {001..100}.png, or a folder here"
+            )
+        return self
 
     def local_files(self) -> list[str]:
         """The files on this machine whose change is a change of the source."""
@@ -41,8 +54,8 @@ class MaskSource(ImageSource):
     )
     values: tuple[Value, ...] | None = Field(
         None,
-        description="The grey value of each class. null: of one class everything from 128 on, as "
-        "masks are often JPEG; of several 1, 2, 3, ….",
+        description="The grey value of each class. null: of one class 1 where a mask is of 0 and "
+        "1, else everything from 128 on, as masks are often JPEG; of several 1, 2, 3, ….",
     )
     unlabelled: tuple[Value, ...] = Field(
         (), description="Grey values of pixels that nobody labelled: neither trained on nor scored."

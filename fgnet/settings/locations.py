@@ -111,7 +111,7 @@ def local_files(place: str) -> list[str]:
         found = [Path(name) for name in numbered(place)]
     elif path.is_dir():
         found = sorted(path.iterdir())
-    elif "*" in path.name and path.parent.is_dir():
+    elif not path.exists() and set("*?[") & {*path.name} and path.parent.is_dir():
         found = sorted(path.parent.glob(path.name))
     else:
         found = [path]

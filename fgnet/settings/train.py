@@ -147,7 +147,11 @@ class Training(Section):
     validate_every: Positive = Field(
         1000, description="Steps between validations (an epoch, as there is no pass over the data)."
     )
-    validation_crops: Positive = Field(8, description="Fixed crops a validation looks at.")
+    validation_crops: Positive = Field(
+        8,
+        description="Fixed crops a validation looks at; of image sets so many images, drawn by "
+        "the seed.",
+    )
     validation_block: tuple[Positive, Positive, Positive] | None = Field(
         None,
         description="Block (z, y, x) from the middle of the first validation volume that a "

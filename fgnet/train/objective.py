@@ -96,20 +96,25 @@ class Masks:
 
     @torch.no_grad()
     def measure(self, network: nn.Module, device: torch.device) -> dict[str, float]:
-        """Mean Dice over classes and the first ``validation_crops`` images, at 0.5."""
+        """Mean Dice over classes and the first ``validation_crops`` images, at 0.5.
+
+        Images without a labelled pixel do not count, as in scores.
+        """
         if self.held_back is None:
             return {}
         found = []
         for index in range(min(len(self.held_back), self.settings.validation_crops)):
             raw, labels = self.held_back.whole(index)
+            known = labels != UNLABELLED
+            if not known.any():
+                continue
             with devices.autocast(device, self.settings.precision):
                 logits = network(raw[None].to(device))["refined"].float()  # (1, C, 1, H, W)
             y, x = labels.shape
             chances = back(torch.sigmoid(logits[0, :, 0]), (y, x))  # (C, y, x)
-            known = labels != UNLABELLED
             for number, chance in enumerate(chances.cpu().numpy(), 1):
                 found.append(scores.dice(chance[known] >= 0.5, labels[known] == number))
-        return {"dice": math.fsum(found) / len(found)}
+        return {"dice": math.fsum(found) / len(found)} if found else {}
 
 
 def check(objective: Objective, settings: Training) -> None:

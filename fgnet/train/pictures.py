@@ -81,15 +81,18 @@ def shots(parts: list[Part], count: int, seed: int) -> list[Part]:
 class Pictures:
     """Image number k of a training, the same whenever it is asked for: changes come from (seed, k).
 
-    Images that are not augmented are those of validations. Every image comes once before any comes
-    again, in an order of its own each time.
+    Images that are not augmented are those of validations and come in one order. Every image comes
+    once before any comes again, of a training in an order of its own each time.
     """
 
     def __init__(self, parts: list[Part], settings: Training, augmented: bool) -> None:
         self.regions = parts
         self.settings = settings
         self.augmented = augmented
-        self.places = [(one.path, number) for one in parts for number in one.numbers]
+        places = [(one.path, number) for one in parts for number in one.numbers]
+        # neighbours are often alike, as of one video: the first are not what a set is like
+        order = np.random.default_rng((settings.seed, 3)).permutation(len(places))
+        self.places = places if augmented else [places[number] for number in order]
         self.classes = len(parts[0].classes)
         self.files: dict[Path, ImageSet] = {}
 
