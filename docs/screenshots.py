@@ -130,7 +130,8 @@ def browser() -> Iterator[Browser]:
         sys.exit(f"none of {', '.join(NAMES)} is installed; install one")
     theirs_in, ours_out = os.pipe()
     ours_in, theirs_out = os.pipe()
-    with tempfile.TemporaryDirectory(prefix="fgnet-") as profile:
+    # its processes may write a little longer than the first of them lives
+    with tempfile.TemporaryDirectory(prefix="fgnet-", ignore_cleanup_errors=True) as profile:
         command = [sys.executable, "-c", LAUNCHER, str(theirs_in), str(theirs_out), program,
                    "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
                    "--remote-debugging-pipe", f"--user-data-dir={profile}"]  # fmt: skip

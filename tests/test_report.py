@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -919,6 +920,24 @@ def test_the_kernel_is_this_python_whatever_the_user_has(
     assert sys.executable in source
     assert "warning" not in source
     assert "warning" in executed.read_text()
+
+
+@pytest.mark.parametrize(("folder", "transport"), [("t", "ipc"), ("t" * 120, "tcp")])
+def test_kernels_take_no_ports_that_others_may_want(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, transport: str
+) -> None:
+    """But for a temporary folder whose name is too long for a socket's."""
+    short = Path(tempfile.mkdtemp())
+    (short / folder).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(short / folder))
+    code = (
+        "from ipykernel.connect import get_connection_info\n"
+        "print('by', get_connection_info(unpack=True)['transport'])"
+    )
+    notebook = make_notebook(tmp_path / "n.ipynb", code)
+    page.run(notebook, "{}", ".", tmp_path / "logs/n.ipynb", tmp_path / "n.html")
+    assert f"by {transport}" in (tmp_path / "n.html").read_text()
+    shutil.rmtree(short)
 
 
 def test_a_page_that_fails_leaves_its_notebook_and_no_page(

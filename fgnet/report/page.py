@@ -11,12 +11,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nbformat
 import papermill
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
 import fgnet
 from fgnet import command, ledger
@@ -26,6 +27,9 @@ from fgnet.whole import whole_or_nothing
 
 Notebook = Any  # nbformat.NotebookNode is a dictionary without types
 ROOT = Path(fgnet.__file__).resolve().parents[1]
+# bytes of a socket's place: of what Jupyter puts below the folder, and all that macOS takes
+SOCKET = len("/runtime/kernel-12345678-1234-1234-1234-123456789012-ipc-5")
+LONGEST = 104
 SHOWN = ("config", "settings")  # parameters that a page shows as they are: it reads no file in them
 
 
@@ -100,8 +104,9 @@ def execute(notebook: Notebook, values: dict[str, Any], executed: Path) -> Noteb
         copy = Path(folder) / "executed.ipynb"
         try:
             return papermill.execute_notebook(
-                notebook, copy, values, kernel_name="python3", progress_bar=False
-            )
+                notebook, copy, values, kernel_name="python3", progress_bar=False,
+                config=Config({"KernelManager": {"transport": transport(Path(folder))}}),
+            )  # fmt: skip
         except PapermillExecutionError as error:
             if error.ename == "InputError":
                 raise InputError(error.evalue) from error
@@ -110,6 +115,15 @@ def execute(notebook: Notebook, values: dict[str, Any], executed: Path) -> Noteb
             if copy.is_file():
                 executed.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(copy, executed)
+
+
+def transport(folder: Path) -> Literal["ipc", "tcp"]:
+    """How the kernel is spoken to: through files of this job.
+
+    Jupyter takes ports that are free when it looks, and another job may have one a moment later. A
+    folder whose name is too long for the system's sockets leaves nothing else.
+    """
+    return "ipc" if len(os.fsencode(folder)) + SOCKET < LONGEST else "tcp"
 
 
 @contextmanager
