@@ -22,6 +22,8 @@ from conftest import TREATMENT, scores_row
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.client import KernelClient
 
 from fgnet import affinities, command, metrics, scores, segmentation, volume
 from fgnet.checksum import sha256
@@ -938,6 +940,27 @@ def test_kernels_take_no_ports_that_others_may_want(
     page.run(notebook, "{}", ".", tmp_path / "logs/n.ipynb", tmp_path / "n.html")
     assert f"by {transport}" in (tmp_path / "n.html").read_text()
     shutil.rmtree(short)
+
+
+def test_a_kernel_that_stays_silent_is_followed_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, start = [], KernelClient._async_wait_for_ready
+
+    async def silent(self: KernelClient, timeout: float | None = None) -> None:
+        begun.append(timeout)
+        if len(begun) < 3 or tmp_path.joinpath("deaf").exists():
+            raise RuntimeError(f"Kernel didn't respond in {timeout} seconds")
+        await start(self, timeout)
+
+    monkeypatch.setattr(AsyncKernelClient, "wait_for_ready", silent)
+    notebook = make_notebook(tmp_path / "n.ipynb", "print('at', 'last')")
+    page.run(notebook, "{}", ".", tmp_path / "logs/n.ipynb", tmp_path / "n.html")
+    assert len(begun) == 3 and "at last" in (tmp_path / "n.html").read_text()
+    (tmp_path / "deaf").touch()
+    with pytest.raises(RuntimeError, match="Kernel didn't respond"):
+        page.run(notebook, "{}", ".", tmp_path / "logs/n.ipynb", tmp_path / "n.html")
+    assert len(begun) == 6
 
 
 def test_a_page_that_fails_leaves_its_notebook_and_no_page(

@@ -4,6 +4,7 @@ The page holds everything it shows: no font, no picture, no script from elsewher
 """
 
 import json
+import logging
 import os
 import shutil
 import sys
@@ -30,6 +31,9 @@ ROOT = Path(fgnet.__file__).resolve().parents[1]
 # bytes of a socket's place: of what Jupyter puts below the folder, and all that macOS takes
 SOCKET = len("/runtime/kernel-12345678-1234-1234-1234-123456789012-ipc-5")
 LONGEST = 104
+STARTS = 3  # of a kernel that does not answer within papermill's minute
+UNANSWERED = "Kernel didn't respond"  # as jupyter_client says it
+LOG = logging.getLogger(__name__)
 SHOWN = ("config", "settings")  # parameters that a page shows as they are: it reads no file in them
 
 
@@ -102,11 +106,19 @@ def execute(notebook: Notebook, values: dict[str, Any], executed: Path) -> Noteb
     with tempfile.TemporaryDirectory(prefix="fgnet-") as folder, kernel(Path(folder)):
         # papermill fills braces in paths, so it gets a path of our own making
         copy = Path(folder) / "executed.ipynb"
+        settings = Config({"KernelManager": {"transport": transport(Path(folder))}})
         try:
-            return papermill.execute_notebook(
-                notebook, copy, values, kernel_name="python3", progress_bar=False,
-                config=Config({"KernelManager": {"transport": transport(Path(folder))}}),
-            )  # fmt: skip
+            for left in reversed(range(STARTS)):
+                try:
+                    return papermill.execute_notebook(
+                        notebook, copy, values, kernel_name="python3", progress_bar=False,
+                        config=settings,
+                    )  # fmt: skip
+                except RuntimeError as error:
+                    # on a busy machine a kernel may stay silent; no cell has run then
+                    if UNANSWERED not in str(error) or not left:
+                        raise
+                    LOG.warning("%s: another kernel is started", error)
         except PapermillExecutionError as error:
             if error.ename == "InputError":
                 raise InputError(error.evalue) from error
