@@ -934,11 +934,14 @@ def test_kernels_take_no_ports_that_others_may_want(
     monkeypatch.setattr(tempfile, "tempdir", str(short / folder))
     code = (
         "from ipykernel.connect import get_connection_info\n"
-        "print('by', get_connection_info(unpack=True)['transport'])"
+        "one = get_connection_info(unpack=True)\n"
+        "print('by', one['transport'], one['ip'])"
     )
     notebook = make_notebook(tmp_path / "n.ipynb", code)
     page.run(notebook, "{}", ".", tmp_path / "logs/n.ipynb", tmp_path / "n.html")
-    assert f"by {transport}" in (tmp_path / "n.html").read_text()
+    # and in a folder of this job alone
+    where = f"by ipc {short / folder}/fgnet-" if transport == "ipc" else "by tcp 127.0.0.1"
+    assert where in (tmp_path / "n.html").read_text()
     shutil.rmtree(short)
 
 

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import nbformat
 import papermill
@@ -28,9 +28,7 @@ from fgnet.whole import whole_or_nothing
 
 Notebook = Any  # nbformat.NotebookNode is a dictionary without types
 ROOT = Path(fgnet.__file__).resolve().parents[1]
-# bytes of a socket's place: of what Jupyter puts below the folder, and all that macOS takes
-SOCKET = len("/runtime/kernel-12345678-1234-1234-1234-123456789012-ipc-5")
-LONGEST = 104
+LONGEST = 104  # bytes of a socket's place that every system takes
 STARTS = 3  # of a kernel that does not answer within papermill's minute
 UNANSWERED = "Kernel didn't respond"  # as jupyter_client says it
 LOG = logging.getLogger(__name__)
@@ -106,7 +104,7 @@ def execute(notebook: Notebook, values: dict[str, Any], executed: Path) -> Noteb
     with tempfile.TemporaryDirectory(prefix="fgnet-") as folder, kernel(Path(folder)):
         # papermill fills braces in paths, so it gets a path of our own making
         copy = Path(folder) / "executed.ipynb"
-        settings = Config({"KernelManager": {"transport": transport(Path(folder))}})
+        settings = Config({"KernelManager": spoken_to(Path(folder))})
         try:
             for left in reversed(range(STARTS)):
                 try:
@@ -129,13 +127,15 @@ def execute(notebook: Notebook, values: dict[str, Any], executed: Path) -> Noteb
                 shutil.copyfile(copy, executed)
 
 
-def transport(folder: Path) -> Literal["ipc", "tcp"]:
-    """How the kernel is spoken to: through files of this job.
+def spoken_to(folder: Path) -> dict[str, str]:
+    """How the kernel is: through files of this job.
 
     Jupyter takes ports that are free when it looks, and another job may have one a moment later. A
     folder whose name is too long for the system's sockets leaves nothing else.
     """
-    return "ipc" if len(os.fsencode(folder)) + SOCKET < LONGEST else "tcp"
+    place = str(folder / "socket")  # unless told, jobs of one working directory share theirs
+    short = len(os.fsencode(place)) + len("-5") < LONGEST
+    return {"transport": "ipc", "ip": place} if short else {"transport": "tcp"}
 
 
 @contextmanager
