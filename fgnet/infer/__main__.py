@@ -192,7 +192,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     images.add_argument("--output", type=Path, required=True, help="HDF5 file to write")
     images.add_argument("--threads", type=int, default=2, help="threads of torch")
-    images.add_argument("--batch", type=together, help="images at a time; auto: one")
+    images.add_argument("--batch", type=together, help="images at a time; auto: as fit")
     shard.add_argument("--volume", dest="path", type=Path, required=True, help="normalised volume")
     shard.add_argument("--box", default="{}", help="JSON: the box of the volume, in voxels")
     shard.add_argument("--shard", type=int, default=0, help="number of the shard, from 0")

@@ -113,7 +113,7 @@ def execute(notebook: Notebook, values: dict[str, Any], executed: Path) -> Noteb
                         config=settings,
                     )  # fmt: skip
                 except RuntimeError as error:
-                    # on a busy machine a kernel may stay silent; no cell has run then
+                    # a port that was free may be taken by now (see spoken_to); no cell has run
                     if UNANSWERED not in str(error) or not left:
                         raise
                     LOG.warning("%s: another kernel is started", error)
