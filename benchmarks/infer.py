@@ -31,6 +31,7 @@ from fgnet.infer.stream import Image, Plan, Slices
 from fgnet.infer.weights import bfloat16, channels_last
 from fgnet.model.build import Settings, build
 from fgnet.phantom import phantom
+from fgnet.precision import autocast, instructions, settled
 from fgnet.settings.base import NEAREST
 from fgnet.settings.infer import Inference
 from fgnet.settings.network import FGNetNetwork, Sam2, SuperHumanNetwork
@@ -97,7 +98,7 @@ def measure(name: str, settings: Settings, once: bool, given: argparse.Namespace
             volume.add(file, volume.RAW, shape, np.uint8, made.voxel_size)[:] = phantom(made)[0]
         # kernels are chosen and memory is taken before the clock runs
         some = np.random.default_rng(0).integers(0, 256, plan.crop, np.uint8)
-        with torch.inference_mode(), devices.autocast(device, given.precision):
+        with torch.inference_mode(), autocast(device, given.precision):
             network(torch.from_numpy(some).to(device)[None, None].float() / 255)
         synchronize(device)
         if device.type == "cuda":
@@ -159,7 +160,7 @@ def layouts(given: argparse.Namespace) -> list[str]:
                 crops = torch.rand(batch, 1, *given.crop, device=device)
                 times = []
                 clock = clock_of(device)
-                with torch.inference_mode(), devices.autocast(device, given.precision):
+                with torch.inference_mode(), autocast(device, given.precision):
                     for _ in range(given.repeats + 1):
                         synchronize(device)
                         start = clock()
@@ -178,7 +179,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="small crops and a small volume")
     parser.add_argument("--volume", type=int, nargs=3, help="voxels along z, y, x")
     parser.add_argument("--crop", type=int, nargs=3)
-    parser.add_argument("--precision", default="bfloat16", choices=["float32", "bfloat16"])
+    parser.add_argument("--precision", default="auto", choices=["auto", "float32", "bfloat16"])
     parser.add_argument("--batch", default="auto", type=lambda n: n if n == "auto" else int(n))
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--repeats", type=int, default=3, help="of which the fastest")
@@ -187,12 +188,12 @@ def main() -> None:
     given.volume = given.volume or ([58, 96, 149] if given.small else [118, 800, 800])
     given.crop = given.crop or ([18, 96, 96] if given.small else [18, 160, 160])
     device = devices.choose("auto")
+    given.precision = settled(given.precision, device)
     torch.set_num_threads(given.threads)
     peak = max(matmul_peak(device, getattr(torch, given.precision)) for _ in range(5))
-    machine = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
-    print(f"{machine}, {given.threads} threads, torch {torch.__version__}, {given.precision}; crop "
-          f"{given.crop}, volume {given.volume}, overlap {OVERLAP}, batch {given.batch}; matrix "
-          f"product {peak:.3f} TFLOP/s\n")  # fmt: skip
+    print(f"{instructions(device)}, {given.threads} threads, torch {torch.__version__}, "
+          f"{given.precision}; crop {given.crop}, volume {given.volume}, overlap {OVERLAP}, "
+          f"batch {given.batch}; matrix product {peak:.3f} TFLOP/s\n")  # fmt: skip
     print("| network | voxels/s | sections encoded | TFLOP/s | of the product | outside the "
           "network | host, GB | GPU, GB |")  # fmt: skip
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")

@@ -24,6 +24,7 @@ from fgnet import volume
 from fgnet.model.build import Settings, build
 from fgnet.model.losses import affinity_loss
 from fgnet.phantom import phantom
+from fgnet.precision import autocast, instructions, settled
 from fgnet.settings.base import Box
 from fgnet.settings.network import FGNetNetwork, MalaNetwork, Sam2, SuperHumanNetwork
 from fgnet.settings.phantom import Phantom
@@ -85,7 +86,7 @@ def measure(
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
-        with devices.autocast(device, model.precision):
+        with autocast(device, model.precision):
             maps = network(raw)
         loss = sum(affinity_loss(m.float(), target, known, model.loss) for m in maps.values())
         loss.backward()  # type: ignore[union-attr]
@@ -139,7 +140,7 @@ def waiting(model: Model, device: torch.device, workers: int, steps: int) -> tup
             start = time.perf_counter()
             for _ in range(steps):
                 raw, target, known = on(device, feed.next()[0])
-                with devices.autocast(device, model.precision):
+                with autocast(device, model.precision):
                     maps = network(raw)
                 affinity_loss(maps["refined"].float(), target, known, model.loss).backward()
                 synchronize(device)
@@ -153,23 +154,24 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="SAM2 tiny alone, small crops")
     parser.add_argument("--steps", type=int, default=None)
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1))
+    parser.add_argument("--precision", default="auto", choices=["auto", "float32", "bfloat16"])
     given = parser.parse_args()
     steps = given.steps or (4 if given.small else 20)
     device = devices.choose("auto")
+    given.precision = settled(given.precision, device)
     augment = {"rotate": 1, "elastic": 1, "misalign": 1, "cut_noise": 1, "blur": 0.2, "dark": 0.1}
     model = Model.checked(
         {
             "network": FGNetNetwork(sam2=Sam2.checked({"size": "tiny", "weights": "random"}),
                                     **LEVELS).model_dump(),
-            "precision": "bfloat16", "batch": 1 if given.small else 4, "augment": augment,
+            "precision": given.precision, "batch": 1 if given.small else 4, "augment": augment,
             "crop": (8, 96, 96) if given.small else (18, 160, 160),
         }
     )  # fmt: skip
-    peak = matmul_peak(device, torch.bfloat16)
-    name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
-    print(f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}, bfloat16; batch "
-          f"{model.batch}, crop {' x '.join(map(str, model.crop))}; matrix product {peak:.2f} "
-          "TFLOP/s\n")  # fmt: skip
+    peak = matmul_peak(device, getattr(torch, given.precision))
+    print(f"{instructions(device)}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
+          f"{given.precision}; batch {model.batch}, crop {' x '.join(map(str, model.crop))}; "
+          f"matrix product {peak:.2f} TFLOP/s\n")  # fmt: skip
     print(
         "| network | steps/s | crops/s | TFLOP a step | TFLOP/s | of the product | GPU, peak GB |"
     )

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from contextlib import AbstractContextManager
 from typing import Literal
 
 import torch
@@ -60,10 +59,3 @@ def own(count: int) -> torch.device:
     os.environ |= {gpus.VISIBLE: ",".join(seen[n] for n in taken), HELD: "1"}
     torch.cuda.set_device(taken[0])
     return torch.device("cuda", taken[0])
-
-
-def autocast(
-    device: torch.device, precision: Literal["float32", "bfloat16"]
-) -> AbstractContextManager[None]:
-    """The context in which a network runs at the precision asked for."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")

@@ -35,6 +35,8 @@ class Tally:
     status: int | None = None
     voxels: int | None = None
     gpu_bytes: int = 0
+    precision: str | None = None
+    instructions: str | None = None
     read: list[Path] = field(default_factory=list)
 
 
@@ -49,6 +51,11 @@ def voxels(count: int) -> None:
 def gpu_bytes(peak: int) -> None:
     """Note a peak of GPU memory before torch is told to forget it."""
     _running.gpu_bytes = max(_running.gpu_bytes, peak)
+
+
+def computed(precision: str, instructions: str) -> None:
+    """Note the precision that this job's network runs at, and by which instructions or GPU."""
+    _running.precision, _running.instructions = precision, instructions
 
 
 def read(paths: Iterable[Path]) -> None:
@@ -122,6 +129,8 @@ def kept(
             # the shell that became this process may have had children, too
             "peak_bytes_of_a_child": child if taken["cpu_seconds_of_children"] else 0,
             "gpu": counters.gpu(tally.gpu_bytes),
+            "precision": tally.precision,
+            "instructions": tally.instructions,
             "voxels": tally.voxels,
             "voxels_per_second": rate,
             "read": list(dict.fromkeys(_shown(one, base) for one in same)),

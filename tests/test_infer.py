@@ -28,6 +28,7 @@ from fgnet.settings.infer import Inference
 from fgnet.settings.network import FGNetNetwork, Sam2, Sam2DecoderNetwork
 from fgnet.settings.train import NEIGHBOURHOODS
 
+SETTINGS = {"device": "cpu", "precision": "float32", "maps": "both"}
 NETWORK = FGNetNetwork(
     filters=(4, 6),
     strides=((1, 2, 2),),
@@ -58,7 +59,7 @@ def infer(folder: Path, model: Path, data: Path, shards: int = 1, **settings: An
             ["shard", "--checkpoint", str(model), "--volume", str(data), "--box",
              '{"z": [1, 10]}', "--shard", str(k), "--shards", str(shards), "--threads", "1",
              "--batch", "2",
-             "--settings", json.dumps({"device": "cpu", "maps": "both", **settings}),
+             "--settings", json.dumps({**SETTINGS, **settings}),
              "--output", str(piece)]
         )  # fmt: skip
         if status:
@@ -147,7 +148,7 @@ def test_every_section_of_a_tile_is_encoded_once_and_the_answer_stays(
     through: list[int] = []
     trunk = network.get_submodule("sam2.encoder.trunk")
     trunk.register_forward_pre_hook(lambda _, given: through.append(len(given[0])))
-    chosen = Inference.checked({"flips": flips})
+    chosen = Inference.checked({"flips": flips, "precision": "float32"})
     cpu = torch.device("cpu")
     predictor = Predictor(network, offsets, names, plan, chosen, cpu)
     once = whole(plan, image, predictor)
@@ -181,7 +182,12 @@ def test_running_out_of_memory_halves_the_batch_and_changes_nothing(
     def result(batch: int) -> Any:
         cpu = torch.device("cpu")
         predictor = Predictor(
-            network, list(NEAREST[:2]), ["refined"], plan, Inference.checked({}), cpu
+            network,
+            list(NEAREST[:2]),
+            ["refined"],
+            plan,
+            Inference.checked({"precision": "float32"}),
+            cpu,
         )
         return whole(plan, image, predictor, batch)
 
@@ -305,7 +311,12 @@ def test_crops_with_nothing_to_see_are_zeros_and_do_not_run(
             return {"refined": torch.full_like(crop, 50.0)}
 
     predictor = Predictor(
-        One(), [(-1, 0, 0)], ["refined"], plan, Inference.checked({}), torch.device("cpu")
+        One(),
+        [(-1, 0, 0)],
+        ["refined"],
+        plan,
+        Inference.checked({"precision": "float32"}),
+        torch.device("cpu"),
     )
     found = whole(plan, image, predictor)[0]
     assert found.shape == image.shape

@@ -281,7 +281,7 @@ def test_a_malicious_checkpoint_is_refused_and_runs_nothing(tmp_path: Path, kind
     pwned.rmdir()  # it would have worked
     words = "holds more than tensors, numbers and text, which could be a program"
     if kind == "state":
-        said = Saved(path, "key", 1).read()
+        said = Saved(path, "key", "float32", 1).read()
         assert isinstance(said, str) and words in said
     else:
         with pytest.raises(InputError, match=words) as told:

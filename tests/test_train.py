@@ -36,6 +36,7 @@ from fgnet.train.state import Saved, alone
 
 PLAIN = {"kind": "fgnet", "sam2": None, "filters": [4, 6], "strides": [[1, 2, 2]]}
 SETTINGS: dict[str, Any] = {
+    "precision": "float32",  # what is compared agrees to more digits than bfloat16 has
     "steps": 4, "batch": 1, "crop": [4, 32, 32], "network": PLAIN, "device": "cpu",
     "learning_rate": 1e-3, "validate_every": 2, "validation_crops": 2, "ema": 0.5,
 }  # fmt: skip
@@ -74,7 +75,7 @@ def engine(folder: Path, data: Path, **changes: Any) -> Engine:
     found = data_of([data], [data], {"train": [{}], "validation": [{}]}, settings)
     network = build(settings.network, found.outputs)
     device = torch.device("cpu")
-    saved = Saved(folder / "s.pt", "key", seconds=300)
+    saved = Saved(folder / "s.pt", "key", "float32", seconds=300)
     crops = found.training, found.held_back, found.objective
     return Engine(network, settings, *crops, saved, Processes(), device, 0)
 

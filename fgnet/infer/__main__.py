@@ -11,6 +11,7 @@ A volume is cut into shards, each computed by itself; join makes one file of the
 import json
 import logging
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from fgnet.infer.batch import Batch, Cuda
 from fgnet.infer.pipeline import run
 from fgnet.infer.predictor import Predictor
 from fgnet.infer.stream import Image, Plan
+from fgnet.precision import settled
 from fgnet.settings.base import Box
 from fgnet.settings.infer import Inference
 
@@ -44,7 +46,6 @@ def run_shard(
         batch: crops that go through the network together; None for as many as fit.
     """
     chosen = Inference.from_json(settings)
-    torch.set_num_threads(threads)
     model = checkpoint.load(checkpoint_path)
     with volume.opened(path) as file:
         raw = volume.dataset(file, volume.RAW, "zyx", "u")
@@ -63,8 +64,8 @@ def run_shard(
         size = volume.voxel_size(raw)
         start = [first + b[0] * nm for first, b, nm in zip(
             volume.offset(raw), bounds, size, strict=True)]  # fmt: skip
+        chosen, where = prepared(chosen, threads)
         names = wanted(model, chosen)
-        where = device.choose(chosen.device)
         predictor = Predictor(model.model(), model.offsets, names, plan, chosen, where)
         inputs = [checkpoint_path, path]
         with volume.create(output, "infer", chosen.model_dump(mode="json"), inputs) as result:
@@ -87,6 +88,15 @@ def run_shard(
                         data[:, rows] = np.rint(part * 255) if chosen.dtype == "uint8" else part
 
             run(plan, lambda box: raw[box], predictor, write, batch)
+
+
+def prepared(settings: Inference, threads: int) -> tuple[Inference, torch.device]:
+    """The settings with the precision that suits the device, and the device."""
+    torch.set_num_threads(threads)
+    where = device.choose(settings.device)
+    LOG.info("inference on %s, %d threads", where, threads)
+    precision = settled(settings.precision, where)
+    return settings.model_copy(update={"precision": precision}), where
 
 
 def wanted(model: Checkpoint, settings: Inference) -> list[str]:
@@ -137,13 +147,13 @@ def run_images(
         batch: images that go through the network together; None for as many as fit.
     """
     chosen = Inference.from_json(settings)
-    torch.set_num_threads(threads)
     model = checkpoint.load(checkpoint_path)
-    record = chosen.model_dump(mode="json")
     with imageset.opened(path) as images:
         pictures.check(images, model)
+        chosen, where = prepared(chosen, threads)
+        record = chosen.model_dump(mode="json")
         numbers = images.numbers(imageset.ranges(ranges))
-        predictor = pictures.Predictor(model, chosen, device.choose(chosen.device))
+        predictor = pictures.Predictor(model, chosen, where)
         with volume.create(output, "infer", record, [checkpoint_path, path]) as result:
             sizes = [images.sizes[number] for number in numbers]
             ledger.voxels(sum(y * x for y, x in sizes))
@@ -154,9 +164,27 @@ def run_images(
 
 
 def run_join(first: Path, output: Path) -> None:
-    """One file over all pieces: a virtual dataset, with the checksum of each piece."""
+    """One file over all pieces: a virtual dataset, with the checksum of each piece.
+
+    The file's attribute ``precision`` lists those that its shards were computed in.
+    """
+    shards = joined.beside(first)
     with volume.create(output, "infer", {}, []) as result:
-        joined.join(result, output, joined.beside(first))
+        joined.join(result, output, shards)
+        counts = Counter(precision_of(shard) for shard in shards)
+        result.attrs["precision"] = ", ".join(sorted(counts))
+    if len(counts) > 1:
+        parts = ", ".join(f"{count} in {name}" for name, count in sorted(counts.items()))
+        LOG.warning(
+            "precision: of the %d shards, %s, as they ran on different machines; set "
+            "infer.precision to have all alike", len(shards), parts,
+        )  # fmt: skip
+
+
+def precision_of(shard: Path) -> str:
+    """The precision that a shard was computed in."""
+    with volume.opened(shard) as file:
+        return str(volume.made_by(file)["settings"].get("precision", "unknown"))
 
 
 def together(text: str) -> int | None:

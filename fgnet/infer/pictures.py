@@ -7,7 +7,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fgnet import device as devices
 from fgnet import resized, volume
 from fgnet.checkpoint import Checkpoint
 from fgnet.errors import InputError
@@ -15,6 +14,7 @@ from fgnet.imageset import ImageSet
 from fgnet.infer import weights
 from fgnet.infer.batch import Batch
 from fgnet.infer.stream import Crop
+from fgnet.precision import autocast
 from fgnet.progress import track
 from fgnet.settings.infer import Inference
 
@@ -43,7 +43,7 @@ class Predictor:
         crops = crops.to(self.device)  # (B, 3, 1, H, W)
         total: Tensor | None = None
         for view in self.views:
-            with devices.autocast(self.device, self.precision):
+            with autocast(self.device, self.precision):
                 logits = self.network(crops.flip(view))["refined"].float()  # (B, C, 1, H, W)
             found = torch.sigmoid(logits).flip(view)
             total = found if total is None else total + found

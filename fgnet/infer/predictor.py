@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fgnet import device as devices
 from fgnet.infer import weights
 from fgnet.infer.features import Fresh, Window
 from fgnet.infer.stream import Crop, Image, Plan
 from fgnet.infer.views import ALL, AS_IT_IS, Mean
+from fgnet.precision import autocast
 from fgnet.settings.base import Offset
 from fgnet.settings.infer import Inference
 
@@ -48,7 +48,7 @@ class Predictor:
         start = time.perf_counter()
         images = np.stack([crop.image for crop in crops if crop.image is not None])
         origins = [crop.origin for crop in crops]
-        with torch.inference_mode(), devices.autocast(self.device, self.precision):
+        with torch.inference_mode(), autocast(self.device, self.precision):
             raw = torch.from_numpy(images).to(self.device).float() / 255  # (B, D, H, W)
             mean = None
             passed: list[Fresh] = []

@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -11,6 +11,7 @@ from fgnet.errors import InputError, public
 
 Range = tuple[int, int]
 Offset = tuple[int, int, int]
+Precision = Literal["auto", "float32", "bfloat16"]
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 LONGEST = 100  # bytes of a name, to which files add theirs
 MESSAGES = {"tuple_type": "a list is needed, such as [30, 8, 8] for z, y, x"}

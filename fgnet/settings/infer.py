@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from fgnet.settings.base import Section
+from fgnet.settings.base import Precision, Section
 from fgnet.settings.encoders import Positive
 
 
@@ -30,8 +30,11 @@ class Inference(Section):
     dtype: Literal["uint8", "float16", "float32"] = Field(
         "uint8", description="How affinities are stored; uint8 is affinity times 255."
     )
-    precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="bfloat16 is about twice as fast where the processor knows it."
+    precision: Precision = Field(
+        "auto",
+        description="Of the network's computations. auto: bfloat16 where the GPU or the processor "
+        "has instructions for it, else float32, chosen where the job runs; docs/train.md says "
+        "which do.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="auto takes a GPU when there is one."

@@ -4,13 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from fgnet.settings.base import NEAREST, File, Name, Offset, Section
+from fgnet.settings.base import NEAREST, File, Name, Offset, Precision, Section
 from fgnet.settings.encoders import Positive
 from fgnet.settings.network import Network
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["float32", "bfloat16"]
 NEIGHBOURHOODS: dict[str, tuple[Offset, ...]] = {
     "nearest": NEAREST,
     # weih527/Pixel-Embedded-Affinity
@@ -135,7 +134,10 @@ class Training(Section):
         0.0, ge=0, lt=1, description="Decay of the moving average of weights; 0 keeps no average."
     )
     precision: Precision = Field(
-        "float32", description="bfloat16 is about twice as fast where the processor knows it."
+        "auto",
+        description="Of the network's computations. auto: bfloat16 where the GPU or the processor "
+        "has instructions for it, else float32, chosen where the job runs; docs/train.md says "
+        "which do.",
     )
     compile: bool = Field(
         False,

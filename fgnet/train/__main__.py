@@ -30,6 +30,8 @@ from fgnet.errors import InputError
 from fgnet.fingerprint import fingerprint
 from fgnet.model.build import Part, build, load_official
 from fgnet.model.counts import parameters
+from fgnet.model.initial import DrawnByNumpy
+from fgnet.precision import settled
 from fgnet.settings.train import Model, Train
 from fgnet.train import examples, processes, sheet
 from fgnet.train import history as table
@@ -53,7 +55,7 @@ def run(
     if model.checkpoint is not None:
         given = Path(model.checkpoint)
         take(given, model, output, last)
-        table.write(history, [])
+        table.write(history, [], model.precision)
         sheet.write(augmentations, None, model)
         examples.write(examples_path, None, None, model, torch.device("cpu"))
         write_record(made_by, model, [given])
@@ -63,15 +65,23 @@ def run(
         "validation": [{}] * len(validation),
     }
     places |= json.loads(boxes)
-    material = gathered(volumes, validation, places, model)
     published: dict[Part, list[Path]] = {"sam2": sam2, "sam1": sam1, "text": text}
     weights_files = [file for paths in published.values() for path in paths for file in files(path)]
     inputs = [*volumes, *validation, *weights_files]
-    key = training_key(settings, boxes, [volumes, validation, weights_files])
     # not among the outputs, which Snakemake deletes when a job is killed
-    saved = Saved(output.with_name("saved.pt"), key, save_seconds)
-    with processes.joined() as group, only_writer(group, saved):
-        engine = prepared(model, material, published, saved, group, threads)
+    path = output.with_name("saved.pt")
+    with processes.joined() as group, only_writer(group, path):
+        if not group.first:
+            logging.getLogger().setLevel(logging.WARNING)
+        device = group.device(devices.choose(model.device))
+        share = max(1, threads // group.world)
+        LOG.info("training on %s, %d processes of %d threads", device, group.world, share)
+        model = model.model_copy(update={"precision": settled(model.precision, device)})
+        material = gathered(volumes, validation, places, model)
+        key = training_key(settings, boxes, [volumes, validation, weights_files])
+        saved = Saved(path, key, model.precision, save_seconds)
+        torch.set_num_threads(share)
+        engine = prepared(model, material, published, saved, group, device, share)
         state = engine.run()
         if not group.first:
             return
@@ -86,7 +96,7 @@ def run(
 
         checkpoint.save(last, packed(state.step, weights(engine.smooth())))
         checkpoint.save(output, packed(state.best_step, state.best_weights))
-        table.write(history, state.history)
+        table.write(history, state.history, model.precision)
         sheet.write(augmentations, material.training, model)
         examples.write(examples_path, engine.best(), material, model, engine.device)
         write_record(made_by, model, inputs, engine.network, state)
@@ -96,39 +106,32 @@ def run(
         LOG.info("best validation %s %.4g at step %d", model.best_by, best, state.best_step)
 
 
-def only_writer(group: processes.Processes, saved: Saved) -> AbstractContextManager[None]:
+def only_writer(group: processes.Processes, saved: Path) -> AbstractContextManager[None]:
     """The lock of this training, held by its first process."""
-    return alone(saved.path) if group.first else nullcontext()
+    return alone(saved) if group.first else nullcontext()
 
 
 def prepared(
     model: Model, material: Material, published: dict[Part, list[Path]], saved: Saved,
-    group: processes.Processes, threads: int,
+    group: processes.Processes, device: torch.device, threads: int,
 ) -> Engine:  # fmt: skip
-    """The engine with its network, crops and share of the processor."""
+    """The engine with its network and crops; ``threads`` are this process's own."""
     assert model.network is not None, "the settings see to it"
-    if not group.first:
-        logging.getLogger().setLevel(logging.WARNING)
     torch.manual_seed(model.seed)
-    network = build(model.network, material.outputs, material.inputs)
+    with DrawnByNumpy(model.seed):
+        network = build(model.network, material.outputs, material.inputs)
     for part, paths in published.items():
         for path in paths:
             load_official(network, path, part)
     total, trained = parameters(network)
     LOG.info("%s: %.2f million parameters, %.2f of them trained", model.network.kind,
              total / 1e6, trained / 1e6)  # fmt: skip
-    share = max(1, threads // group.world)
-    torch.set_num_threads(share)
-    device = group.device(devices.choose(model.device))
     # on a GPU the processor is free to cut crops; otherwise it has the network to work on
-    workers = max(1, share - 1) if device.type == "cuda" else 1
-    engine = Engine(
+    workers = max(1, threads - 1) if device.type == "cuda" else 1
+    return Engine(
         network, model, material.training, material.held_back, material.objective, saved, group,
         device, workers,
     )  # fmt: skip
-    LOG.info("training on %s, %d processes of %d threads, on %s",
-             material.training.regions[0].path, group.world, share, device)  # fmt: skip
-    return engine
 
 
 def files(path: Path) -> list[Path]:

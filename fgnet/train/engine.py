@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from fgnet import device as devices
 from fgnet import ledger
 from fgnet.errors import InputError
+from fgnet.precision import autocast
 from fgnet.settings.train import Model
 from fgnet.train import loader, optimization
 from fgnet.train.crops import Crops, Sample
@@ -204,7 +204,7 @@ class Engine:
     ) -> dict[str, Tensor]:
         """Loss of a batch in total and for each map of the network."""
         raw, target, known = loader.on(self.device, sample)
-        with devices.autocast(self.device, self.settings.precision):
+        with autocast(self.device, self.settings.precision):
             maps = network(raw)
         exact = {name: logits.float() for name, logits in maps.items()}
         losses = self.objective.losses(exact, target, known)

@@ -8,10 +8,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from fgnet import device as devices
 from fgnet import volume
 from fgnet.affinities import nearest_channels
-from fgnet.settings.train import Model, Precision
+from fgnet.precision import autocast
+from fgnet.settings.base import Precision
+from fgnet.settings.train import Model
 from fgnet.train.crops import Crops
 from fgnet.train.data import Material
 from fgnet.train.pictures import Pictures
@@ -65,7 +66,7 @@ def maps_of(
     network: nn.Module, raw: Tensor, precision: Precision, device: torch.device
 ) -> dict[str, Tensor]:
     """What a network makes of one crop: (C, D, H, W) in [0, 1] by name."""
-    with devices.autocast(device, precision):
+    with autocast(device, precision):
         maps = network.eval()(raw[None].to(device))
     return {name: torch.sigmoid(logits[0].float()).cpu() for name, logits in maps.items()}
 

@@ -19,17 +19,21 @@ LOG = logging.getLogger(__name__)
 COLUMNS = (
     "step", "seconds", "loss", "loss_refined", "loss_coarse", "loss_deep1", "loss_deep2",
     "loss_deep3", "loss_edge", "gradient", "learning_rate", "validation_loss", "validation_voi",
-    "validation_arand", "validation_dice",
+    "validation_arand", "validation_dice", "precision",
 )  # fmt: skip
 QUIET = ("gradient", "learning_rate")  # these and losses of single maps are not in the log's lines
 
 
-def write(path: Path, rows: list[Row]) -> None:
-    """The history as a table, whole or not at all; a cell without a value is empty."""
+def write(path: Path, rows: list[Row], precision: str) -> None:
+    """The history as a table, whole or not at all; a cell without a value is empty.
+
+    Args:
+        precision: that the network ran at, which every row names.
+    """
     with whole_or_nothing(path) as partial, partial.open("w", newline="") as stream:
         table = csv.DictWriter(stream, COLUMNS, restval="")
         table.writeheader()
-        table.writerows(rows)
+        table.writerows({**row, "precision": precision} for row in rows)
 
 
 class Diary:

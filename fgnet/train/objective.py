@@ -7,12 +7,12 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from fgnet import device as devices
 from fgnet.errors import InputError
 from fgnet.imageset import UNLABELLED
 from fgnet.metrics import masks as scores
 from fgnet.model import mask_losses
 from fgnet.model.losses import affinity_loss
+from fgnet.precision import autocast
 from fgnet.resized import back
 from fgnet.settings.base import NEAREST
 from fgnet.settings.train import Training
@@ -108,7 +108,7 @@ class Masks:
             known = labels != UNLABELLED
             if not known.any():
                 continue
-            with devices.autocast(device, self.settings.precision):
+            with autocast(device, self.settings.precision):
                 logits = network(raw[None].to(device))["refined"].float()  # (1, C, 1, H, W)
             y, x = labels.shape
             chances = back(torch.sigmoid(logits[0, :, 0]), (y, x))  # (C, y, x)

@@ -43,13 +43,14 @@ class State:
 
 @dataclass(frozen=True)
 class Saved:
-    """The file ``saved.pt``; ``key`` names the settings, code and data that it belongs to.
+    """The file ``saved.pt``, of the training whose settings, code and data ``key`` names.
 
     It is not among a rule's outputs, which Snakemake deletes when a job is killed.
     """
 
     path: Path
     key: str
+    precision: str  # that the network runs at
     seconds: float  # between two saves
 
     def write(self, values: dict[str, Any]) -> None:
@@ -58,7 +59,8 @@ class Saved:
         if torch.cuda.is_available():
             random["cuda"] = torch.cuda.get_rng_state()
         with whole_or_nothing(self.path) as partial:
-            tensors.save({"key": self.key, "random": random, **values}, partial)
+            mine = {"key": self.key, "precision": self.precision}
+            tensors.save({**mine, "random": random, **values}, partial)
 
     def read(self) -> dict[str, Any] | str | None:
         """What was saved, the random state set again; None without a file; or why not to use it."""
@@ -68,6 +70,12 @@ class Saved:
             values = tensors.load(self.path)
         except ValueError as error:
             return f"the saved state cannot be read ({error})"
+        before = values.get("precision") if isinstance(values, dict) else None
+        if before not in (None, self.precision):
+            return (
+                f"the saved state is of a training in {before}, and this one is in "
+                f"{self.precision}; to go on with that, set train.precision: {before}"
+            )
         if not isinstance(values, dict) or values.get("key") != self.key:
             return "settings, code or data differ from the saved state"
         torch.set_rng_state(values["random"]["cpu"])

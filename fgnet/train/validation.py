@@ -14,10 +14,10 @@ from bioimage_cpp.segmentation import watershed
 from scipy import ndimage
 from torch import nn
 
-from fgnet import device as devices
 from fgnet import metrics, volume
 from fgnet.affinities import NEAREST
 from fgnet.errors import InputError
+from fgnet.precision import autocast
 from fgnet.progress import silenced
 from fgnet.settings.train import Training
 from fgnet.train.crops import Region, within
@@ -78,7 +78,7 @@ def neurons(
     if not set(NEAREST) <= set(settings.offsets) or not block.labels.any():
         return None
     raw = torch.from_numpy(block.raw)[None, None].to(device)  # (1, 1, D, H, W)
-    with devices.autocast(device, settings.precision):
+    with autocast(device, settings.precision):
         logits = network(raw)["refined"][0]  # (C, D, H, W)
     channels = [settings.offsets.index(offset) for offset in NEAREST]
     affinities = torch.sigmoid(logits[channels].float()).cpu().numpy()
