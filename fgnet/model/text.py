@@ -6,9 +6,11 @@ neither the encoder nor its weights.
 """
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -67,6 +69,7 @@ class Prompts(nn.Module):
 
 def arbitrary(prompt: str, width: int) -> Tensor:
     """A random vector (width,) of length one that hangs on the prompt's letters alone."""
-    seed = int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:8], "big") >> 1
-    generator = torch.Generator("cpu").manual_seed(seed)
-    return nn.functional.normalize(torch.randn(width, generator=generator, device="cpu"), dim=0)
+    seed = int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:8], "big")
+    drawn = np.random.default_rng(seed).standard_normal(width)
+    # an exact sum has the same bits on every processor
+    return torch.from_numpy((drawn / math.sqrt(math.fsum(drawn**2))).astype(np.float32))
