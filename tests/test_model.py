@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 import torch
 from conftest import ROOT
+from torch import nn
 
 from fgnet.errors import InputError
 from fgnet.model.attention import guidance
 from fgnet.model.build import build, load_official
+from fgnet.model.convolution import Conv3d
 from fgnet.model.counts import parameters, parts
 from fgnet.model.losses import affinity_loss, balance, border_dice
 from fgnet.model.sam2 import Sam2Encoder
@@ -297,3 +299,22 @@ def test_dice_of_borders_by_hand() -> None:
     assert border_dice(logits, target, torch.ones_like(target)) == pytest.approx(
         1 - 3 / 4, abs=1e-6
     )
+
+
+@pytest.mark.parametrize("kernel", [1, 3, (1, 3, 3), (1, 5, 5)])
+@pytest.mark.parametrize("shape", [(1, 6, 4, 9, 12), (1, 6, 3, 1, 5), (2, 6, 4, 8, 8)])
+def test_convolutions_are_torchs_own(kernel: Any, shape: tuple[int, ...]) -> None:
+    """However they are computed: the result, and the gradients of image, weights and bias."""
+    torch.manual_seed(0)
+    ours, theirs = Conv3d(6, 8, kernel), nn.Conv3d(6, 8, kernel, padding="same")
+    theirs.load_state_dict(ours.state_dict())
+    images = [torch.randn(shape, requires_grad=True)]
+    images.append(images[0].detach().clone().requires_grad_())
+    found = [layer(image) for layer, image in zip((ours, theirs), images, strict=True)]
+    weighed = torch.randn(found[0].shape)
+    for one in found:
+        one.backward(weighed)
+    torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(images[0].grad, images[1].grad, atol=1e-5, rtol=1e-5)
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, other.grad, atol=1e-4, rtol=1e-4)

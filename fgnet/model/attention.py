@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fgnet.model.convolution import Conv3d
 from fgnet.model.layers import groups, resize
 
 
@@ -29,8 +30,8 @@ class Concatenate(nn.Module):
 
     def __init__(self, fine: int, guide: int) -> None:
         super().__init__()
-        self.from_fine = nn.Conv3d(fine, fine, 1)
-        self.from_guide = nn.Conv3d(guide, fine, 1, bias=False)
+        self.from_fine = Conv3d(fine, fine, 1)
+        self.from_guide = Conv3d(guide, fine, 1, bias=False)
 
     def forward(self, fine: Tensor, guide: Tensor) -> Tensor:
         """fine (B, F, D, H, W), guide (B, G, d, h, w) -> (B, F, D, H, W)."""
@@ -57,9 +58,9 @@ class Cross(nn.Module):
         super().__init__()
         self.heads = groups(fine)
         self.norm = nn.GroupNorm(groups(fine), fine)
-        self.query = nn.Conv3d(fine, fine, 1)
-        self.key_value = nn.Conv3d(guide, 2 * fine, 1)
-        self.out = nn.Conv3d(fine, fine, 1)
+        self.query = Conv3d(fine, fine, 1)
+        self.key_value = Conv3d(guide, 2 * fine, 1)
+        self.out = Conv3d(fine, fine, 1)
 
     def forward(self, fine: Tensor, guide: Tensor) -> Tensor:
         """fine (B, F, D, H, W), guide (B, G, d, h, w) -> (B, F, D, H, W)."""

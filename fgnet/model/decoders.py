@@ -6,6 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from fgnet.model.convolution import Conv3d
 from fgnet.model.layers import Residual, conv, resize
 
 
@@ -19,7 +20,7 @@ class CoarseDecoder(nn.Module):
     def __init__(self, channels: int, scales: int, outputs: int) -> None:
         super().__init__()
         self.mix = nn.ModuleList(conv(channels, channels) for _ in range(scales))
-        self.head = nn.Conv3d(channels, outputs, 1)
+        self.head = Conv3d(channels, outputs, 1)
 
     def forward(self, maps: Sequence[Tensor], crop: Tensor) -> Tensor:
         """Maps (B, C, D, h, w), finest first -> logits (B, outputs, D, H, W) on the crop's grid."""
@@ -35,7 +36,7 @@ class RefinedDecoder(nn.Module):
     def __init__(self, filters: Sequence[int], outputs: int) -> None:
         super().__init__()
         self.up = nn.ModuleList(Residual(fine + coarse, fine) for fine, coarse in pairwise(filters))
-        self.head = nn.Conv3d(filters[0], outputs, 1)
+        self.head = Conv3d(filters[0], outputs, 1)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Maps (B, filters[i], D_i, H_i, W_i), finest first -> logits (B, outputs, D, H, W)."""

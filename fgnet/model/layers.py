@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from fgnet.model.convolution import Conv3d
+
 
 def groups(channels: int) -> int:
     """Groups for GroupNorm: eight where that divides, else fewer."""
@@ -18,7 +20,7 @@ def conv(
     """3-D convolution that keeps the shape, GroupNorm and, if wanted, ReLU."""
     size = (kernel,) * 3 if isinstance(kernel, int) else kernel
     layers: list[nn.Module] = [
-        nn.Conv3d(inputs, outputs, size, padding="same", bias=False),
+        Conv3d(inputs, outputs, size, bias=False),
         nn.GroupNorm(groups(outputs), outputs),
     ]
     return nn.Sequential(*layers, *([nn.ReLU(inplace=True)] if relu else []))
@@ -39,7 +41,7 @@ class Residual(nn.Module):
         super().__init__()
         self.body = nn.Sequential(conv(inputs, outputs), conv(outputs, outputs, relu=False))
         self.shortcut = (
-            nn.Identity() if inputs == outputs else nn.Conv3d(inputs, outputs, 1, bias=False)
+            nn.Identity() if inputs == outputs else Conv3d(inputs, outputs, 1, bias=False)
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from fgnet.model.convolution import Conv3d
 from fgnet.model.layers import fit
 from fgnet.settings.network import MalaNetwork, Stride
 
@@ -19,8 +20,8 @@ SLOPE = 0.005  # of the leaky ReLU, as published
 def double(inputs: int, outputs: int) -> nn.Sequential:
     """Two 3x3x3 convolutions."""
     return nn.Sequential(
-        nn.Conv3d(inputs, outputs, 3, padding="same"), nn.LeakyReLU(SLOPE, inplace=True),
-        nn.Conv3d(outputs, outputs, 3, padding="same"), nn.LeakyReLU(SLOPE, inplace=True),
+        Conv3d(inputs, outputs, 3), nn.LeakyReLU(SLOPE, inplace=True),
+        Conv3d(outputs, outputs, 3), nn.LeakyReLU(SLOPE, inplace=True),
     )  # fmt: skip
 
 
@@ -28,7 +29,7 @@ def up(coarse: int, fine: int, stride: Stride) -> nn.Sequential:
     """To the finer grid by a transposed convolution of each channel."""
     return nn.Sequential(
         nn.ConvTranspose3d(coarse, coarse, stride, stride, groups=coarse, bias=False),
-        nn.Conv3d(coarse, fine, 1),
+        Conv3d(coarse, fine, 1),
     )
 
 
@@ -47,7 +48,7 @@ class Mala(nn.Module):
             for (fine, coarse), stride in zip(pairwise(filters), self.strides, strict=True)
         )
         self.decode = nn.ModuleList(double(2 * fine, fine) for fine in filters[:-1])
-        self.head = nn.Conv3d(filters[0], outputs, 1)
+        self.head = Conv3d(filters[0], outputs, 1)
         for module in self.modules():
             if isinstance(module, nn.Conv3d | nn.ConvTranspose3d):
                 nn.init.kaiming_normal_(module.weight, SLOPE)

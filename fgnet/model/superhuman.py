@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from fgnet.model.convolution import Conv3d
 from fgnet.model.layers import fit
 from fgnet.settings.network import Stride, SuperHumanNetwork
 
@@ -19,13 +20,13 @@ class Block(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.enter = nn.Sequential(
-            nn.Conv3d(inputs, outputs, (1, 3, 3), padding="same", bias=False),
+            Conv3d(inputs, outputs, (1, 3, 3), bias=False),
             nn.BatchNorm3d(outputs),
             nn.ELU(inplace=True),
         )
         self.body = nn.Sequential(
-            nn.Conv3d(outputs, outputs, 3, padding="same", bias=False), nn.BatchNorm3d(outputs),
-            nn.ELU(inplace=True), nn.Conv3d(outputs, outputs, 3, padding="same", bias=False),
+            Conv3d(outputs, outputs, 3, bias=False), nn.BatchNorm3d(outputs),
+            nn.ELU(inplace=True), Conv3d(outputs, outputs, 3, bias=False),
         )  # fmt: skip
         self.leave = nn.Sequential(nn.BatchNorm3d(outputs), nn.ELU(inplace=True))
 
@@ -43,7 +44,7 @@ class Up(nn.Module):
         super().__init__()
         self.up = nn.Sequential(
             nn.ConvTranspose3d(coarse, coarse, stride, stride, groups=coarse),
-            nn.Conv3d(coarse, fine, 1),
+            Conv3d(coarse, fine, 1),
         )
         self.norm = nn.Sequential(nn.BatchNorm3d(fine), nn.ELU(inplace=True))
         self.block = Block(fine, fine)
@@ -62,9 +63,7 @@ class SuperHuman(nn.Module):
         filters = settings.filters
         self.strides = settings.strides
         first = filters[0]
-        self.embed = nn.Sequential(
-            nn.Conv3d(inputs, first, (1, 5, 5), padding="same"), nn.ELU(inplace=True)
-        )
+        self.embed = nn.Sequential(Conv3d(inputs, first, (1, 5, 5)), nn.ELU(inplace=True))
         self.down = nn.ModuleList(
             Block(i, o) for i, o in zip((first, *filters[:-1]), filters, strict=True)
         )
@@ -73,8 +72,8 @@ class SuperHuman(nn.Module):
             for (fine, coarse), stride in zip(pairwise(filters), self.strides, strict=True)
         )
         self.head = nn.Sequential(
-            nn.Conv3d(first, first, (1, 5, 5), padding="same"), nn.ELU(inplace=True),
-            nn.Conv3d(first, outputs, 1),
+            Conv3d(first, first, (1, 5, 5)), nn.ELU(inplace=True),
+            Conv3d(first, outputs, 1),
         )  # fmt: skip
         for module in self.modules():
             if isinstance(module, nn.BatchNorm3d):
