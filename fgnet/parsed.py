@@ -11,6 +11,7 @@ import io
 import json
 import sys
 import tokenize
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -21,7 +22,7 @@ from fgnet.whole import whole_or_nothing
 WORDS = {"description", "help"}  # keywords that hold text for people
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, tokenize.ENDMARKER}
 BREAKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "\t", tokenize.DEDENT: "\b"}
-LARGEST = 8 << 20  # bytes of a file of Kept, some ten times what the package's own sources take
+LARGEST = 2 << 20  # bytes of a file of Kept, some ten times what the package's own sources take
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,9 @@ class Kept:
             return
         self._new = False
         for entries in ({**self._before, **self._used}, self._used):
-            body = json.dumps({key: asdict(one) for key, one in entries.items()}).encode()
+            text = json.dumps({key: asdict(one) for key, one in entries.items()})
+            # smaller, and no line of it turns up where the code is searched for a word
+            body = zlib.compress(text.encode(), 1)
             if len(body) <= LARGEST:
                 break
         for place in self._places:
@@ -158,7 +161,7 @@ def places(package: Path) -> Iterator[Path]:
     """
     # tokens of an f-string are not quite the same in every Python, so each has its own file
     tag = sys.implementation.cache_tag or "python"
-    name = f"fingerprint.{tag}.json"
+    name = f"fingerprint.{tag}.z"
     if sys.implementation.cache_tag:  # else Python keeps nothing itself
         yield Path(importlib.util.cache_from_source(str(package / "__init__.py"))).with_name(name)
     if (snakemake := Path(".snakemake")).is_dir():
@@ -173,7 +176,7 @@ def read(place: Path) -> dict[str, Parsed]:
         return {}
     if first != seal(body):
         return {}
-    return {key: Parsed(**one) for key, one in json.loads(body).items()}
+    return {key: Parsed(**one) for key, one in json.loads(zlib.decompress(body)).items()}
 
 
 def seal(body: bytes) -> bytes:
