@@ -8,29 +8,13 @@
 A volume is cut into shards, each computed by itself; join makes one file of them without a copy.
 """
 
-import json
-import logging
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import h5py
-import numpy as np
-import torch
+from fgnet import command
 
-from fgnet import blocks, checkpoint, command, device, imageset, joined, ledger, volume
-from fgnet.checkpoint import Checkpoint
-from fgnet.errors import InputError
-from fgnet.infer import pictures
-from fgnet.infer.batch import Batch, Cuda
-from fgnet.infer.pipeline import run
-from fgnet.infer.predictor import Predictor
-from fgnet.infer.stream import Image, Plan
-from fgnet.settings.base import Box
-from fgnet.settings.infer import Inference
-
-LOG = logging.getLogger(__name__)
-DATASET = {"refined": volume.AFFINITIES, "coarse": volume.COARSE_AFFINITIES}
+# each step imports what it needs itself: join does without torch
 
 
 def run_shard(
@@ -43,6 +27,18 @@ def run_shard(
         settings: JSON of :class:`fgnet.settings.infer.Inference`.
         batch: crops that go through the network together; None for as many as fit.
     """
+    import numpy as np
+    import torch
+
+    from fgnet import blocks, checkpoint, device, joined, volume
+    from fgnet.errors import InputError
+    from fgnet.infer.fit import DATASET, check, wanted
+    from fgnet.infer.pipeline import run
+    from fgnet.infer.predictor import Predictor
+    from fgnet.infer.stream import Image, Plan
+    from fgnet.settings.base import Box
+    from fgnet.settings.infer import Inference
+
     chosen = Inference.from_json(settings)
     torch.set_num_threads(threads)
     model = checkpoint.load(checkpoint_path)
@@ -89,42 +85,6 @@ def run_shard(
             run(plan, lambda box: raw[box], predictor, write, batch)
 
 
-def wanted(model: Checkpoint, settings: Inference) -> list[str]:
-    """The maps to keep, of those that the network has."""
-    names = ["refined"]
-    if settings.maps == "both":
-        if model.network.get("decoders") != "dual":
-            LOG.info("maps: this network has no coarse affinities; the refined ones are kept")
-        else:
-            names.append("coarse")
-    return names
-
-
-def check(raw: h5py.Dataset, model: Checkpoint, settings: Inference) -> None:
-    """Raise InputError where the volume is not one that the model can be used on."""
-    if model.classes:
-        raise InputError(
-            f"{raw.file.filename}: is a volume, and the model finds {', '.join(model.classes)} in "
-            "images; train one on volumes"
-        )
-    size = volume.voxel_size(raw)
-    ratios = [here / there for here, there in zip(size, model.voxel_size, strict=True)]
-    if any(abs(ratio - 1) > settings.voxel_size_tolerance for ratio in ratios):
-        here, there = ([f"{nm:g}" for nm in one] for one in (size, model.voxel_size))
-        raise InputError(
-            f"{raw.file.filename}: voxels are [{', '.join(here)}] nm along z, y, x, those that the "
-            f"model was trained on [{', '.join(there)}]; correct the volume's voxel_size if it is "
-            f"wrong, else give the volume `resample: [{', '.join(there)}]`, train a model at its "
-            "voxel size, or raise infer.voxel_size_tolerance"
-        )
-    here_made = volume.look(raw.file)
-    if model.normalize and here_made != model.normalize:
-        raise InputError(
-            f"{raw.file.filename}: normalised by {json.dumps(here_made)}, the model's training "
-            f"volumes by {json.dumps(model.normalize)}; use the same section normalize"
-        )
-
-
 def run_images(
     checkpoint_path: Path, path: Path, ranges: str, settings: str, output: Path, threads: int,
     batch: int | None,
@@ -136,6 +96,13 @@ def run_images(
         settings: JSON of :class:`fgnet.settings.infer.Inference`.
         batch: images that go through the network together; None for as many as fit.
     """
+    import torch
+
+    from fgnet import checkpoint, device, imageset, ledger, volume
+    from fgnet.infer import pictures
+    from fgnet.infer.batch import Batch, Cuda
+    from fgnet.settings.infer import Inference
+
     chosen = Inference.from_json(settings)
     torch.set_num_threads(threads)
     model = checkpoint.load(checkpoint_path)
@@ -155,6 +122,8 @@ def run_images(
 
 def run_join(first: Path, output: Path) -> None:
     """One file over all pieces: a virtual dataset, with the checksum of each piece."""
+    from fgnet import joined, volume
+
     with volume.create(output, "infer", {}, []) as result:
         joined.join(result, output, joined.beside(first))
 
