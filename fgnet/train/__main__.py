@@ -8,36 +8,35 @@ A stopped or killed training resumes from saved.pt beside its output when settin
 are the same. While it runs: tensorboard --logdir results/train
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import logging
 import math
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from fgnet import checkpoint, command, volume
-from fgnet import device as devices
 from fgnet.checksum import sha256
-from fgnet.errors import InputError
 from fgnet.fingerprint import fingerprint
-from fgnet.model.build import Part, build, load_official
-from fgnet.model.counts import parameters
 from fgnet.settings.train import Model, Train
-from fgnet.train import examples, processes, sheet
 from fgnet.train import history as table
-from fgnet.train.data import Material, gathered
-from fgnet.train.engine import Engine, weights
-from fgnet.train.processes import become
-from fgnet.train.state import Saved, State, Weights, alone
+from fgnet.train.take import take
 from fgnet.whole import whole_or_nothing
+
+if TYPE_CHECKING:  # torch and what imports it is imported where a network is trained, not taken
+    from torch import nn
+
+    from fgnet.model.build import Part
+    from fgnet.train import processes
+    from fgnet.train.data import Material
+    from fgnet.train.engine import Engine
+    from fgnet.train.state import Saved, State, Weights
 
 LOG = logging.getLogger(__name__)
 
@@ -54,10 +53,16 @@ def run(
         given = Path(model.checkpoint)
         take(given, model, output, last)
         table.write(history, [])
-        sheet.write(augmentations, None, model)
-        examples.write(examples_path, None, None, model, torch.device("cpu"))
+        for pictures in (augmentations, examples_path):
+            with volume.create(pictures, "train", model.model_dump(mode="json"), []):
+                pass  # of a training there is nothing to show
         write_record(made_by, model, [given])
         return
+    from fgnet.train import examples, processes, sheet
+    from fgnet.train.data import gathered
+    from fgnet.train.engine import weights
+    from fgnet.train.state import Saved
+
     places: dict[str, list[dict[str, Any]]] = {
         "train": [{}] * len(volumes),
         "validation": [{}] * len(validation),
@@ -98,6 +103,8 @@ def run(
 
 def only_writer(group: processes.Processes, saved: Saved) -> AbstractContextManager[None]:
     """The lock of this training, held by its first process."""
+    from fgnet.train.state import alone
+
     return alone(saved.path) if group.first else nullcontext()
 
 
@@ -106,6 +113,13 @@ def prepared(
     group: processes.Processes, threads: int,
 ) -> Engine:  # fmt: skip
     """The engine with its network, crops and share of the processor."""
+    import torch
+
+    from fgnet import device as devices
+    from fgnet.model.build import build, load_official
+    from fgnet.model.counts import parameters
+    from fgnet.train.engine import Engine
+
     assert model.network is not None, "the settings see to it"
     if not group.first:
         logging.getLogger().setLevel(logging.WARNING)
@@ -143,27 +157,6 @@ def training_key(settings: str, boxes: str, inputs: list[list[Path]]) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
-def take(given: Path, model: Model, output: Path, last: Path) -> None:
-    """Use an existing checkpoint as the model.
-
-    Raises:
-        InputError: it is of another network than the config describes, where it describes one.
-    """
-    found = checkpoint.load(given)
-    wanted = model.model_dump(mode="json")
-    if wanted["network"] not in (None, found.network):
-        differing = [k for k, v in wanted["network"].items() if found.network.get(k) != v]
-        raise InputError(
-            f"checkpoint: {str(given)!r} holds another network than the config describes "
-            f"(differing: {', '.join(differing) or 'kind'}); leave network out, or name "
-            "a checkpoint of that network"
-        )
-    for target in (last, output):
-        with whole_or_nothing(target) as partial:
-            shutil.copyfile(given, partial)
-    LOG.info("took the checkpoint %s, trained for %d steps", given, found.step)
-
-
 def write_record(
     path: Path, model: Model, inputs: list[Path], network: nn.Module | None = None,
     state: State | None = None,
@@ -173,6 +166,8 @@ def write_record(
         "made_by": volume.record("train", model.model_dump(mode="json"), inputs)
     }
     if network is not None and state is not None:
+        from fgnet.model.counts import parameters
+
         total, trained = parameters(network)
         facts |= {"parameters": total, "trained": trained, "steps": state.step,
                   "seconds": round(state.seconds, 1)}  # fmt: skip
@@ -208,6 +203,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def start(processes: int, settings: str, **values: Any) -> None:
     """Train here, or in several processes that torchrun starts with the same arguments."""
     if processes > 1 and "RANK" not in os.environ:
+        from fgnet import device as devices
+        from fgnet.train.processes import become
+
         devices.choose(Model.from_json(settings).device, processes)
         become(processes, sys.argv[1:])
     run(settings=settings, **values)
