@@ -1,8 +1,9 @@
 """The ledger: what each job took, in a small JSON file of its own.
 
 Snakemake's benchmark files know neither GPU memory nor voxels and sample every few seconds; here
-the system's own counters are read, when the job begins (after its imports) and when it ends. An
-entry is written at both times: one without ``ended`` is of a job that runs still, or was killed.
+the system's own counters are read, when the job begins (after the imports of its command line, not
+of its step) and when it ends. An entry is written at both times: one without ``ended`` is of a job
+that runs still, or was killed.
 """
 
 import hashlib

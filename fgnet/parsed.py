@@ -22,7 +22,7 @@ from fgnet.whole import whole_or_nothing
 WORDS = {"description", "help"}  # keywords that hold text for people
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, tokenize.ENDMARKER}
 BREAKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "\t", tokenize.DEDENT: "\b"}
-LARGEST = 2 << 20  # bytes of a file of Kept, some ten times what the package's own sources take
+LARGEST = 2 << 20  # bytes of a file of Kept, several times what the package's own sources take
 
 
 @dataclass(frozen=True)
