@@ -1,18 +1,21 @@
 """A trained model as one file: weights, and all that is needed to use them rightly."""
 
-from dataclasses import asdict, dataclass, field
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
-from torch import Tensor, nn
 
-from fgnet import tensors
+from fgnet import pickled
 from fgnet.errors import InputError
-from fgnet.model.build import build
 from fgnet.settings.base import Offset
 from fgnet.settings.network import Network
 from fgnet.whole import whole_or_nothing
+
+if TYPE_CHECKING:  # who takes a checkpoint does without torch, and imports it where it is used
+    from torch import Tensor, nn
 
 FORMAT = "fgnet checkpoint 1"
 NETWORK: TypeAdapter[Any] = TypeAdapter(Network)
@@ -48,6 +51,8 @@ class Checkpoint:
 
     def model(self) -> nn.Module:
         """The network with its weights, ready for inference on the CPU."""
+        from fgnet.model.build import build
+
         outputs = len(self.offsets) + len(self.classes)
         network = build(NETWORK.validate_python(self.network), outputs, self.inputs)
         network.load_state_dict(self.weights)
@@ -56,12 +61,16 @@ class Checkpoint:
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint whole or not at all."""
+    from fgnet import tensors
+
     with whole_or_nothing(path) as partial:
         tensors.save({"format": FORMAT, **asdict(checkpoint)}, partial)
 
 
 def load(path: Path) -> Checkpoint:
     """Read a checkpoint. Raises InputError for a file that is none, or is damaged."""
+    from fgnet import tensors
+
     if not path.is_file():
         raise InputError(f"checkpoint: there is no file {str(path)!r}; check the path")
     try:
@@ -81,3 +90,14 @@ def load(path: Path) -> Checkpoint:
         raise InputError(
             f"checkpoint: {str(path)!r} has not what a checkpoint has ({error}); train it again"
         ) from error
+
+
+def without_weights(path: Path) -> Checkpoint:
+    """A checkpoint with no weights, read without torch where it can be; raises as :func:`load`."""
+    values = pickled.read(path)
+    if isinstance(values, dict) and values.pop("format", None) == FORMAT:
+        try:
+            return replace(Checkpoint(**values), weights={})
+        except TypeError:  # told below
+            pass
+    return replace(load(path), weights={})

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from fgnet.neurites import (
     STEP,
@@ -116,7 +116,7 @@ class _Painter:
         image += clear * (0.85 * rim * (MEMBRANE - image) + 0.8 * lumen * (LUMEN - image))
         membrane = _edge(self.settings.membrane_width / 2 - distance)
         # a faint spot is where the noise is above its quantile
-        over = self.fading.plane(z) - norm.ppf(1 - self.settings.faint)
+        over = self.fading.plane(z) - ndtri(1 - self.settings.faint)
         strength = 1 - 0.8 / (1 + np.exp(-8 * over))
         image += membrane * strength * (MEMBRANE - image)
         return np.asarray(image, np.float32)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fgnet.fingerprint import PACKAGE, inside, locate, sources
+from fgnet.parsed import parse
 
 STAGES = ("download", "normalize", "train", "infer", "agglomerate", "mask", "evaluate", "report",
           "export")  # fmt: skip
@@ -25,7 +26,7 @@ def stage_of(path: Path) -> str | None:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
 def test_imports_point_from_stages_to_foundation(path: Path) -> None:
     own = stage_of(path)
-    for name in inside(path.read_text(), "fgnet"):
+    for name in inside(parse(path.read_bytes()).imported(), "fgnet"):
         found = locate(name, PACKAGE)
         other = stage_of(found) if found else None
         assert other is None or other == own, f"{module(path)} imports the stage {other}"

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -267,3 +268,22 @@ def test_every_rule_keeps_the_ledger() -> None:
         assert f'ledger="results/ledger/{measured}.json"' in rules[name], name
         assert re.search(r"python -m fgnet\.\w+ --ledger \{log\.ledger:q\}", rules[name]), name
         assert "{log:q}" not in rules[name], name
+
+
+def test_the_packages_of_an_environment_are_those_that_python_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {
+        "a-1.dist-info/METADATA": "Metadata-Version: 2.1\nNAME:  Ä.a_B \nVersion: 1\n\nName: no\n",
+        "b-2.dist-info/METADATA": "Version: 2+x\r\nSummary: s\r\n Name: no\r\nName: b\r\n",
+        "c.egg-info/PKG-INFO": "Name: c\nVersion: 3\nName: no\n",
+        "d-4.egg-info": "Name: d\nVersion: 4\n",
+        "e-5.dist-info/RECORD": "",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8", newline="")
+    monkeypatch.syspath_prepend(tmp_path)
+    known = {one.name: one.version for one in metadata.distributions() if one.name}
+    assert ledger.installed() == known
+    assert known.items() >= {"Ä.a_B ": "1", "b": "2+x", "c": "3", "d": "4"}.items()

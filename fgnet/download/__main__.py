@@ -20,19 +20,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from fgnet import command
-from fgnet.download import pretrained, skeletons
-from fgnet.download.assemble import assemble
-from fgnet.download.cache import Cache
-from fgnet.download.formats.open import open_layer
-from fgnet.download.images import store as store_images
-from fgnet.download.layers import Layer
-from fgnet.download.sam2 import checkpoint
-from fgnet.download.store import store
 from fgnet.errors import InputError
-from fgnet.phantom import phantom
-from fgnet.settings.download import Download, ImagesDownload, SkeletonsDownload, VolumeDownload
-from fgnet.settings.phantom import Phantom
-from fgnet.settings.volumes import Crop, Volume
+
+# each step imports what it needs itself: what reads all formats takes seconds to import
 
 KINDS = {"sam2": "file to write, PyTorch", "pretrained": "folder to write"}
 
@@ -49,6 +39,13 @@ def run_volume(
         cache: folder of fetched files, ``sources`` beside the output by default.
         fetching: JSON of :class:`fgnet.settings.download.Download`.
     """
+    from fgnet.download.assemble import assemble
+    from fgnet.download.cache import Cache
+    from fgnet.download.origin import opened
+    from fgnet.download.store import store
+    from fgnet.settings.download import Download, VolumeDownload
+    from fgnet.settings.volumes import Crop
+
     wanted = VolumeDownload.from_json(settings)
     entry = wanted.volume
     folder = Cache(cache or output.parent / "sources", Download.from_json(fetching))
@@ -77,12 +74,16 @@ def run_images(
         cache: folder of fetched files, ``sources`` beside the output by default.
         fetching: JSON of :class:`fgnet.settings.download.Download`.
     """
+    from fgnet.download.cache import Cache
+    from fgnet.download.images import store
+    from fgnet.settings.download import Download, ImagesDownload
+
     wanted = ImagesDownload.from_json(settings)
     folder = Cache(cache or output.parent / "sources", Download.from_json(fetching))
     try:
         if wanted.images.of is not None:
             raise InputError(f"is a part of {wanted.images.of!r}; download that one")
-        store_images(wanted.images, folder, output, wanted.model_dump(mode="json"))
+        store(wanted.images, folder, output, wanted.model_dump(mode="json"))
         folder.remember()
     except InputError as error:
         raise InputError(f"images {images!r}: {error}") from error
@@ -102,6 +103,10 @@ def run_skeletons(
         cache: folder of fetched files, ``sources`` beside the input by default.
         fetching: JSON of :class:`fgnet.settings.download.Download`.
     """
+    from fgnet.download import skeletons
+    from fgnet.download.cache import Cache
+    from fgnet.settings.download import Download, SkeletonsDownload
+
     wanted = SkeletonsDownload.from_json(settings)
     folder = Cache(cache or input.parent / "sources", Download.from_json(fetching))
     try:
@@ -111,41 +116,19 @@ def run_skeletons(
         raise InputError(f"volume {volume!r}: {error}") from error
 
 
-def opened(
-    entry: Volume, cache: Cache, stack: ExitStack
-) -> tuple[Layer, Layer | None, Layer | None]:
-    """Image, labels and mask of a volume, whatever their formats; closed with the stack."""
-    if entry.phantom is not None:
-        return generated(entry.phantom)
-    assert entry.source is not None  # settings hold exactly one origin
-    image = stack.enter_context(open_layer(entry.source, "image", cache))
-    size = image.voxel_size or entry.voxel_size
-    labels = mask = None
-    if entry.labels is not None:
-        labels = stack.enter_context(open_layer(entry.labels, "labels", cache, size))
-    if entry.mask is not None:
-        mask = stack.enter_context(open_layer(entry.mask, "mask", cache, size))
-    return image, labels, mask
-
-
-def generated(settings: Phantom) -> tuple[Layer, Layer, None]:
-    """The layers of a phantom."""
-    raw, labels = phantom(settings)
-    shape, size = settings.shape, settings.voxel_size
-    return (
-        Layer("phantom", shape, raw.dtype, lambda box: raw[box], size),
-        Layer("phantom labels", shape, labels.dtype, lambda box: labels[box], size),
-        None,
-    )
-
-
 def run_sam2(name: str, output: Path, fetching: str = "{}") -> None:
     """Fetch one of the official SAM2 checkpoints; fetching: JSON of ``Download``."""
+    from fgnet.download.sam2 import checkpoint
+    from fgnet.settings.download import Download
+
     checkpoint(name, output, Download.from_json(fetching))
 
 
 def run_pretrained(name: str, output: Path, fetching: str = "{}") -> None:
     """Fetch the weights of the first SAM, or of CLIP; fetching: JSON of ``Download``."""
+    from fgnet.download import pretrained
+    from fgnet.settings.download import Download
+
     pretrained.folder(name, output, Download.from_json(fetching))
 
 

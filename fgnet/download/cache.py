@@ -1,5 +1,7 @@
 """The folder of fetched and unpacked files, shared by volumes and by concurrent jobs."""
 
+from __future__ import annotations
+
 import fcntl
 import gzip
 import hashlib
@@ -12,17 +14,18 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-import requests
-
 from fgnet.checksum import digest
-from fgnet.download.http import fetch
 from fgnet.errors import Damaged, InputError
 from fgnet.settings.download import Download
 from fgnet.whole import whole_or_nothing
+
+if TYPE_CHECKING:  # imported where something is fetched
+    import requests
 
 LOG = logging.getLogger(__name__)
 PROJECT = Path(__file__).parents[2]
@@ -39,8 +42,14 @@ class Cache:
 
     folder: Path
     settings: Download
-    session: requests.Session = field(default_factory=requests.Session)
     came: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def session(self) -> requests.Session:
+        """The connections that all files come through."""
+        import requests
+
+        return requests.Session()
 
     def local(
         self,
@@ -144,6 +153,8 @@ class Cache:
         return self.folder / key(address, unquote(urlsplit(address).path).rsplit("/", 1)[-1])
 
     def _from_any(self, addresses: Sequence[str], target: Path, checksum: str | None) -> None:
+        from fgnet.download.http import fetch
+
         for number, address in enumerate(addresses, 1):
             try:
                 fetch(address, target, self.settings, checksum, self.session)

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from fgnet import image_phantom, imageset, ledger, volume
+from fgnet import imageset, ledger, volume
 from fgnet.download.cache import Cache
 from fgnet.download.formats.images import ENDINGS, named, natural
 from fgnet.download.picture import File, bits, classes, colours, grey, size
@@ -29,6 +29,8 @@ def store(entry: ImageSet, cache: Cache, output: Path, record: object) -> None:
         InputError: there are no images, one is broken, has no mask, or one of another size.
     """
     if entry.phantom is not None:
+        from fgnet import image_phantom
+
         pictures = image_phantom.pictures(entry.phantom, len(entry.classes))
         sizes = [(one.raw.shape[0], one.raw.shape[1]) for one in pictures]
         _write(output, record, [], iter(pictures), sizes, entry, labelled=True)

@@ -8,31 +8,17 @@
 A volume is cut into shards, each computed by itself; join makes one file of them without a copy.
 """
 
-import json
 import logging
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import h5py
-import numpy as np
-import torch
-
-from fgnet import blocks, checkpoint, command, device, imageset, joined, ledger, volume
-from fgnet.checkpoint import Checkpoint
-from fgnet.errors import InputError
-from fgnet.infer import pictures
-from fgnet.infer.batch import Batch, Cuda
-from fgnet.infer.pipeline import run
-from fgnet.infer.predictor import Predictor
-from fgnet.infer.stream import Image, Plan
-from fgnet.precision import settled
-from fgnet.settings.base import Box
-from fgnet.settings.infer import Inference
+from fgnet import command
 
 LOG = logging.getLogger(__name__)
-DATASET = {"refined": volume.AFFINITIES, "coarse": volume.COARSE_AFFINITIES}
+
+# each step imports what it needs itself: join does without torch
 
 
 def run_shard(
@@ -45,6 +31,17 @@ def run_shard(
         settings: JSON of :class:`fgnet.settings.infer.Inference`.
         batch: crops that go through the network together; None for as many as fit.
     """
+    import numpy as np
+
+    from fgnet import blocks, checkpoint, joined, volume
+    from fgnet.errors import InputError
+    from fgnet.infer.fit import DATASET, check, prepared, wanted
+    from fgnet.infer.pipeline import run
+    from fgnet.infer.predictor import Predictor
+    from fgnet.infer.stream import Image, Plan
+    from fgnet.settings.base import Box
+    from fgnet.settings.infer import Inference
+
     chosen = Inference.from_json(settings)
     model = checkpoint.load(checkpoint_path)
     with volume.opened(path) as file:
@@ -90,51 +87,6 @@ def run_shard(
             run(plan, lambda box: raw[box], predictor, write, batch)
 
 
-def prepared(settings: Inference, threads: int) -> tuple[Inference, torch.device]:
-    """The settings with the precision that suits the device, and the device."""
-    torch.set_num_threads(threads)
-    where = device.choose(settings.device)
-    LOG.info("inference on %s, %d threads", where, threads)
-    precision = settled(settings.precision, where)
-    return settings.model_copy(update={"precision": precision}), where
-
-
-def wanted(model: Checkpoint, settings: Inference) -> list[str]:
-    """The maps to keep, of those that the network has."""
-    names = ["refined"]
-    if settings.maps == "both":
-        if model.network.get("decoders") != "dual":
-            LOG.info("maps: this network has no coarse affinities; the refined ones are kept")
-        else:
-            names.append("coarse")
-    return names
-
-
-def check(raw: h5py.Dataset, model: Checkpoint, settings: Inference) -> None:
-    """Raise InputError where the volume is not one that the model can be used on."""
-    if model.classes:
-        raise InputError(
-            f"{raw.file.filename}: is a volume, and the model finds {', '.join(model.classes)} in "
-            "images; train one on volumes"
-        )
-    size = volume.voxel_size(raw)
-    ratios = [here / there for here, there in zip(size, model.voxel_size, strict=True)]
-    if any(abs(ratio - 1) > settings.voxel_size_tolerance for ratio in ratios):
-        here, there = ([f"{nm:g}" for nm in one] for one in (size, model.voxel_size))
-        raise InputError(
-            f"{raw.file.filename}: voxels are [{', '.join(here)}] nm along z, y, x, those that the "
-            f"model was trained on [{', '.join(there)}]; correct the volume's voxel_size if it is "
-            f"wrong, else give the volume `resample: [{', '.join(there)}]`, train a model at its "
-            "voxel size, or raise infer.voxel_size_tolerance"
-        )
-    here_made = volume.look(raw.file)
-    if model.normalize and here_made != model.normalize:
-        raise InputError(
-            f"{raw.file.filename}: normalised by {json.dumps(here_made)}, the model's training "
-            f"volumes by {json.dumps(model.normalize)}; use the same section normalize"
-        )
-
-
 def run_images(
     checkpoint_path: Path, path: Path, ranges: str, settings: str, output: Path, threads: int,
     batch: int | None,
@@ -146,6 +98,12 @@ def run_images(
         settings: JSON of :class:`fgnet.settings.infer.Inference`.
         batch: images that go through the network together; None for as many as fit.
     """
+    from fgnet import checkpoint, imageset, ledger, volume
+    from fgnet.infer import pictures
+    from fgnet.infer.batch import Batch, Cuda
+    from fgnet.infer.fit import prepared
+    from fgnet.settings.infer import Inference
+
     chosen = Inference.from_json(settings)
     model = checkpoint.load(checkpoint_path)
     with imageset.opened(path) as images:
@@ -168,10 +126,16 @@ def run_join(first: Path, output: Path) -> None:
 
     The file's attribute ``precision`` lists those that its shards were computed in.
     """
+    from fgnet import joined, volume
+
+    def precision_of(shard: Path) -> str:
+        with volume.opened(shard) as file:
+            return str(volume.made_by(file)["settings"].get("precision", "unknown"))
+
     shards = joined.beside(first)
     with volume.create(output, "infer", {}, []) as result:
         joined.join(result, output, shards)
-        counts = Counter(precision_of(shard) for shard in shards)
+        counts = Counter(map(precision_of, shards))
         result.attrs["precision"] = ", ".join(sorted(counts))
     if len(counts) > 1:
         parts = ", ".join(f"{count} in {name}" for name, count in sorted(counts.items()))
@@ -179,12 +143,6 @@ def run_join(first: Path, output: Path) -> None:
             "precision: of the %d shards, %s, as they ran on different machines; set "
             "infer.precision to have all alike", len(shards), parts,
         )  # fmt: skip
-
-
-def precision_of(shard: Path) -> str:
-    """The precision that a shard was computed in."""
-    with volume.opened(shard) as file:
-        return str(volume.made_by(file)["settings"].get("precision", "unknown"))
 
 
 def together(text: str) -> int | None:

@@ -84,10 +84,11 @@ def volumes_of(name: str, known: Mapping[str, Mapping[str, Any]]) -> dict[str, A
 
 def facts_of(names: Iterable[str], registry: Path = REGISTRY) -> dict[str, dict[str, str]]:
     """Volume -> title, homepage, licence and citation of its data set, for those named."""
-    known = read(registry)
+    wanted = list(names)
+    known = read(registry) if wanted else {}
     return {
         volume: {key: known[dataset][key] for key in FACTS}
-        for name in names
+        for name in wanted
         for volume in volumes_of(name, known)
         for dataset in known
         if volume in known[dataset]["volumes"]

@@ -25,8 +25,7 @@ AFFINITIES = ("refined", "coarse")  # maps that are shown of volumes
 
 
 def write(
-    path: Path, network: nn.Module | None, material: Material | None, model: Model,
-    device: torch.device,
+    path: Path, network: nn.Module, material: Material, model: Model, device: torch.device,
 ) -> None:  # fmt: skip
     """Crops as they are, without augmentation, and all maps that the network makes of them.
 
@@ -38,11 +37,9 @@ def write(
     network with two decoders, ``coarse``. The same of the middle row, (z, x), ends in ``_xz``.
 
     Args:
-        network: with the weights that are handed on, on ``device``; None leaves the file empty.
+        network: with the weights that are handed on, on ``device``.
     """
     with volume.create(path, "train", model.model_dump(mode="json"), []) as file:
-        if network is None or material is None:
-            return
         for name, crops in (("training", material.training), ("validation", material.held_back)):
             if crops is None:
                 continue

@@ -1,5 +1,7 @@
 """The history of a training: a table, TensorBoard's event files, and lines of a log."""
 
+from __future__ import annotations
+
 import csv
 import logging
 import shutil
@@ -7,13 +9,15 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tqdm import tqdm
 
 from fgnet.progress import SECONDS_BETWEEN_LINES
-from fgnet.train.state import Row, State
 from fgnet.whole import whole_or_nothing
+
+if TYPE_CHECKING:  # imports torch, and a table is written without
+    from fgnet.train.state import Row, State
 
 LOG = logging.getLogger(__name__)
 COLUMNS = (

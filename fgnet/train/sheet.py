@@ -39,17 +39,15 @@ ONE: dict[str, dict[str, object]] = {
 OF_VOLUMES = ("transpose", "misalign", "blur", "dark", "missing")
 
 
-def write(path: Path, training: Crops | Pictures | None, model: Model) -> None:
+def write(path: Path, training: Crops | Pictures, model: Model) -> None:
     """A crop before and after each augmentation alone, and after all as configured.
 
     The file holds a group for each, in order, with ``before``, ``raw`` and ``labels`` of the
     middle section (y, x) and, as ``before_xz`` and so on, of the middle row across sections
     (z, x); grey values are uint8. Of images it holds the whole image, ``before`` and ``raw``
-    (y, x, 3). Without anything trained on the file is empty.
+    (y, x, 3).
     """
     with volume.create(path, "train", model.model_dump(mode="json"), []) as file:
-        if training is None:
-            return
         cases = {
             name: Augment.model_validate({**NONE, **on})
             for name, on in ONE.items()

@@ -42,11 +42,14 @@ sys.path.insert(0, str(ROOT))
 
 from fgnet import gpus
 from fgnet.errors import InputError
-from fgnet.fingerprint import fingerprint
+from fgnet.fingerprint import Code
 from fgnet.report.private import without_credentials
 from fgnet.revision import revision
 from fgnet.settings.config import load
 from fgnet.settings.datasets import facts_of
+
+# One look at the code for all rules.
+fingerprint = Code().fingerprint
 
 try:
     CONFIG = load(config)

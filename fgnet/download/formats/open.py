@@ -6,13 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from fgnet.download.cache import Cache, remote
-from fgnet.download.formats.hdf5 import open_hdf5
-from fgnet.download.formats.images import ENDINGS, open_images
-from fgnet.download.formats.mrc import open_mrc
-from fgnet.download.formats.nrrd import open_nrrd
-from fgnet.download.formats.precomputed import open_precomputed
-from fgnet.download.formats.tiff import open_tiff
-from fgnet.download.formats.zarr import address, fetched, open_container
 from fgnet.download.layers import Layer, Role
 from fgnet.download.pieces import in_pieces
 from fgnet.errors import Damaged, InputError
@@ -20,6 +13,7 @@ from fgnet.settings.locations import RANGE
 from fgnet.settings.sources import Format, Source
 from fgnet.volume import Triple
 
+# each format has a library of its own, which is imported where a source is of that format
 METADATA: dict[str, Format] = {
     "info": "precomputed", "zarr.json": "zarr", ".zarray": "zarr", ".zgroup": "zarr",
     "attributes.json": "n5",
@@ -51,10 +45,16 @@ def open_layer(
         )
     with ExitStack() as stack:
         if kind == "images":
+            from fgnet.download.formats.images import open_images
+
             layer = stack.enter_context(open_images(source, role, cache))
         elif kind == "precomputed":
+            from fgnet.download.formats.precomputed import open_precomputed
+
             layer = stack.enter_context(open_precomputed(source, size))
         elif kind in ("zarr", "n5"):
+            from fgnet.download.formats.zarr import open_container
+
             layer = stack.enter_context(open_container(source, role, size))
         else:
             path = cache.local(source.path, source.checksum, source.member, source.mirrors)
@@ -74,12 +74,20 @@ def open_file(
     kind = kind or by_content(path)
     with ExitStack() as stack:
         if kind == "hdf5":
+            from fgnet.download.formats.hdf5 import open_hdf5
+
             yield stack.enter_context(open_hdf5(path, source, role))
         elif kind == "tiff":
+            from fgnet.download.formats.tiff import open_tiff
+
             yield stack.enter_context(open_tiff(path, source))
         elif kind == "nrrd":
+            from fgnet.download.formats.nrrd import open_nrrd
+
             yield stack.enter_context(open_nrrd(path, source))
         elif kind == "mrc":
+            from fgnet.download.formats.mrc import open_mrc
+
             yield stack.enter_context(open_mrc(path, source))
         else:
             raise InputError(
@@ -101,6 +109,8 @@ def by_name(source: Source) -> Format | None:
         for name, kind in METADATA.items():
             if (folder / name).is_file():
                 return kind
+        from fgnet.download.formats.images import ENDINGS
+
         if any(one.suffix.lower() in ENDINGS for one in folder.iterdir()):
             return "images"
         if folder.suffix in SUFFIXES:
@@ -119,6 +129,8 @@ def by_name(source: Source) -> Format | None:
 
 def by_probing(source: Source) -> Format | None:
     """The format of an address without an ending: what lies there under the known names."""
+    from fgnet.download.formats.zarr import address, fetched
+
     for name, kind in METADATA.items():
         try:
             if fetched(address(source), name) is not None:
