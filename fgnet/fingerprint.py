@@ -21,8 +21,9 @@ BREAKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "\t", tokenize.DEDENT: "\b"}
 
 # What a job says of itself, how it ends and how files come into place: no result holds any of it.
 ASIDE = frozenset(
-    {"command", "counters", "errors", "gpus", "ledger", "progress", "revision", "whole"}
-)
+    {"command", "counters", "errors", "gpus", "ledger", "processors", "progress", "revision",
+     "silence", "whole"}
+)  # fmt: skip
 
 
 def fingerprint(

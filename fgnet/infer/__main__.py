@@ -18,7 +18,17 @@ import h5py
 import numpy as np
 import torch
 
-from fgnet import blocks, checkpoint, command, device, imageset, joined, ledger, volume
+from fgnet import (
+    blocks,
+    checkpoint,
+    command,
+    device,
+    imageset,
+    joined,
+    ledger,
+    processors,
+    volume,
+)
 from fgnet.checkpoint import Checkpoint
 from fgnet.errors import InputError
 from fgnet.infer import pictures
@@ -28,6 +38,7 @@ from fgnet.infer.predictor import Predictor
 from fgnet.infer.stream import Image, Plan
 from fgnet.settings.base import Box
 from fgnet.settings.infer import Inference
+from fgnet.silence import doing
 
 LOG = logging.getLogger(__name__)
 DATASET = {"refined": volume.AFFINITIES, "coarse": volume.COARSE_AFFINITIES}
@@ -44,8 +55,9 @@ def run_shard(
         batch: crops that go through the network together; None for as many as fit.
     """
     chosen = Inference.from_json(settings)
-    torch.set_num_threads(threads)
-    model = checkpoint.load(checkpoint_path)
+    torch.set_num_threads(processors.threads(threads))
+    with doing(f"load {checkpoint_path}"):
+        model = checkpoint.load(checkpoint_path)
     with volume.opened(path) as file:
         raw = volume.dataset(file, volume.RAW, "zyx", "u")
         check(raw, model, chosen)
@@ -65,7 +77,8 @@ def run_shard(
             volume.offset(raw), bounds, size, strict=True)]  # fmt: skip
         names = wanted(model, chosen)
         where = device.choose(chosen.device)
-        predictor = Predictor(model.model(), model.offsets, names, plan, chosen, where)
+        with doing("build the network"):
+            predictor = Predictor(model.model(), model.offsets, names, plan, chosen, where)
         inputs = [checkpoint_path, path]
         with volume.create(output, "infer", chosen.model_dump(mode="json"), inputs) as result:
             joined.mark(result, inner, shape)
@@ -137,13 +150,16 @@ def run_images(
         batch: images that go through the network together; None for as many as fit.
     """
     chosen = Inference.from_json(settings)
-    torch.set_num_threads(threads)
-    model = checkpoint.load(checkpoint_path)
+    torch.set_num_threads(processors.threads(threads))
+    with doing(f"load {checkpoint_path}"):
+        model = checkpoint.load(checkpoint_path)
     record = chosen.model_dump(mode="json")
     with imageset.opened(path) as images:
         pictures.check(images, model)
         numbers = images.numbers(imageset.ranges(ranges))
-        predictor = pictures.Predictor(model, chosen, device.choose(chosen.device))
+        where = device.choose(chosen.device)
+        with doing("build the network"):
+            predictor = pictures.Predictor(model, chosen, where)
         with volume.create(output, "infer", record, [checkpoint_path, path]) as result:
             sizes = [images.sizes[number] for number in numbers]
             ledger.voxels(sum(y * x for y, x in sizes))

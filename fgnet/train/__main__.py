@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fgnet import checkpoint, command, volume
+from fgnet import checkpoint, command, processors, volume
 from fgnet import device as devices
 from fgnet.checksum import sha256
 from fgnet.errors import InputError
@@ -31,6 +31,7 @@ from fgnet.fingerprint import fingerprint
 from fgnet.model.build import Part, build, load_official
 from fgnet.model.counts import parameters
 from fgnet.settings.train import Model, Train
+from fgnet.silence import doing
 from fgnet.train import examples, processes, sheet
 from fgnet.train import history as table
 from fgnet.train.data import Material, gathered
@@ -63,7 +64,8 @@ def run(
         "validation": [{}] * len(validation),
     }
     places |= json.loads(boxes)
-    material = gathered(volumes, validation, places, model)
+    with doing("read the volumes' shapes and the validation block"):
+        material = gathered(volumes, validation, places, model)
     published: dict[Part, list[Path]] = {"sam2": sam2, "sam1": sam1, "text": text}
     weights_files = [file for paths in published.values() for path in paths for file in files(path)]
     inputs = [*volumes, *validation, *weights_files]
@@ -84,13 +86,14 @@ def run(
                 normalize=material.normalize, training=made, step=step, weights=values,
             )  # fmt: skip
 
-        checkpoint.save(last, packed(state.step, weights(engine.smooth())))
-        checkpoint.save(output, packed(state.best_step, state.best_weights))
-        table.write(history, state.history)
-        sheet.write(augmentations, material.training, model)
-        examples.write(examples_path, engine.best(), material, model, engine.device)
-        write_record(made_by, model, inputs, engine.network, state)
-        saved.remove()
+        with doing("write checkpoints, and pictures for the report"):
+            checkpoint.save(last, packed(state.step, weights(engine.smooth())))
+            checkpoint.save(output, packed(state.best_step, state.best_weights))
+            table.write(history, state.history)
+            sheet.write(augmentations, material.training, model)
+            examples.write(examples_path, engine.best(), material, model, engine.device)
+            write_record(made_by, model, inputs, engine.network, state)
+            saved.remove()
     if state.best < math.inf:
         best = abs(state.best)  # of what is better the higher, the rank is below 0
         LOG.info("best validation %s %.4g at step %d", model.best_by, best, state.best_step)
@@ -110,14 +113,16 @@ def prepared(
     if not group.first:
         logging.getLogger().setLevel(logging.WARNING)
     torch.manual_seed(model.seed)
-    network = build(model.network, material.outputs, material.inputs)
+    with doing(f"build the network {model.network.kind}"):
+        network = build(model.network, material.outputs, material.inputs)
     for part, paths in published.items():
         for path in paths:
-            load_official(network, path, part)
+            with doing(f"load {path}"):
+                load_official(network, path, part)
     total, trained = parameters(network)
     LOG.info("%s: %.2f million parameters, %.2f of them trained", model.network.kind,
              total / 1e6, trained / 1e6)  # fmt: skip
-    share = max(1, threads // group.world)
+    share = max(1, processors.threads(threads) // group.world)
     torch.set_num_threads(share)
     device = group.device(devices.choose(model.device))
     # on a GPU the processor is free to cut crops; otherwise it has the network to work on

@@ -14,6 +14,7 @@ from fgnet import device as devices
 from fgnet import ledger
 from fgnet.errors import InputError
 from fgnet.settings.train import Model
+from fgnet.silence import doing
 from fgnet.train import loader, optimization
 from fgnet.train.crops import Crops, Sample
 from fgnet.train.history import Diary
@@ -49,7 +50,8 @@ class Engine:
         self.training = training
         # cut now, so that a box without labels is told of before hours of training
         mine = range(group.rank, settings.validation_crops, group.world)
-        self.held_back = [held_back.batch([index]) for index in mine] if held_back else None
+        with doing(f"cut {len(mine)} validation crops" if held_back else "no validation crops"):
+            self.held_back = [held_back.batch([index]) for index in mine] if held_back else None
         self.objective = objective
         check(objective, settings)
         self.optimizer = optimization.optimizer(self.network, settings)
@@ -66,7 +68,8 @@ class Engine:
             InputError: the loss is no number or has exploded, or the data are wrong.
             SystemExit: somebody asked to stop; the state is saved.
         """
-        self.resume()
+        with doing("look for a saved state", aloud=False):
+            self.resume()
         state, settings = self.state, self.settings
         parallel = self.group.parallel(self.network, self.device)
         forward = torch.compile(parallel) if settings.compile else parallel
@@ -78,7 +81,9 @@ class Engine:
         pinned = self.device.type == "cuda"
         with (
             listening() as request,
-            Diary(self.saved.path.with_name("tensorboard"), state, self.group.first) as diary,
+            Diary(
+                self.saved.path.with_name("tensorboard"), state, self.group.first, settings
+            ) as diary,
             loader.feeding(steps, state.step, workers, pinned) as feed,
         ):
             while (progress := self.progress()) < 1 and not self.patience_is_over():
@@ -219,7 +224,8 @@ class Engine:
         row = {"step": state.step, "seconds": round(state.seconds, 2), **row}
         row["learning_rate"] = float(self.optimizer.param_groups[-1]["lr"])
         if self.due():
-            row |= self.validate()
+            with doing(f"validation at step {state.step}", aloud=False):
+                row |= self.validate()
         state.history.append(row)
         return row
 
@@ -268,14 +274,15 @@ class Engine:
     def save(self) -> None:
         """Write the state that a killed training goes on from."""
         if self.group.first:
-            self.saved.write(
-                {
-                    "state": vars(self.state),
-                    "network": self.network.state_dict(),
-                    "optimizer": self.optimizer.state_dict(),
-                    "average": None if self.average is None else self.average.state_dict(),
-                }
-            )
+            with doing(f"save the state at step {self.state.step}", aloud=False):
+                self.saved.write(
+                    {
+                        "state": vars(self.state),
+                        "network": self.network.state_dict(),
+                        "optimizer": self.optimizer.state_dict(),
+                        "average": None if self.average is None else self.average.state_dict(),
+                    }
+                )
 
     def resume(self) -> None:
         """Go on from the saved state of the same training; or start afresh, and say why."""
