@@ -35,9 +35,9 @@ from fgnet.silence import doing
 from fgnet.train import examples, processes, sheet
 from fgnet.train import history as table
 from fgnet.train.data import Material, gathered
-from fgnet.train.engine import Engine, weights
+from fgnet.train.engine import Engine
 from fgnet.train.processes import become
-from fgnet.train.state import Saved, State, Weights, alone
+from fgnet.train.state import Saved, State, Weights, alone, weights
 from fgnet.whole import whole_or_nothing
 
 LOG = logging.getLogger(__name__)
@@ -127,10 +127,11 @@ def prepared(
     device = group.device(devices.choose(model.device))
     # on a GPU the processor is free to cut crops; otherwise it has the network to work on
     workers = max(1, share - 1) if device.type == "cuda" else 1
-    engine = Engine(
-        network, model, material.training, material.held_back, material.objective, saved, group,
-        device, workers,
-    )  # fmt: skip
+    with doing("cut the validation crops"):
+        engine = Engine(
+            network, model, material.training, material.held_back, material.objective, saved, group,
+            device, workers,
+        )  # fmt: skip
     LOG.info("training on %s, %d processes of %d threads, on %s",
              material.training.regions[0].path, group.world, share, device)  # fmt: skip
     return engine

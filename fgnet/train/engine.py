@@ -22,7 +22,7 @@ from fgnet.train.interrupt import Request, listening
 from fgnet.train.objective import NUMBERS, Objective, check
 from fgnet.train.pictures import Pictures
 from fgnet.train.processes import Processes
-from fgnet.train.state import Row, Saved, State, Weights
+from fgnet.train.state import Row, Saved, State, weights
 
 LOG = logging.getLogger(__name__)
 LINES = 20  # of the history of a training, at least
@@ -50,8 +50,7 @@ class Engine:
         self.training = training
         # cut now, so that a box without labels is told of before hours of training
         mine = range(group.rank, settings.validation_crops, group.world)
-        with doing(f"cut {len(mine)} validation crops" if held_back else "no validation crops"):
-            self.held_back = [held_back.batch([index]) for index in mine] if held_back else None
+        self.held_back = [held_back.batch([index]) for index in mine] if held_back else None
         self.objective = objective
         check(objective, settings)
         self.optimizer = optimization.optimizer(self.network, settings)
@@ -68,22 +67,19 @@ class Engine:
             InputError: the loss is no number or has exploded, or the data are wrong.
             SystemExit: somebody asked to stop; the state is saved.
         """
-        with doing("look for a saved state", aloud=False):
-            self.resume()
+        self.resume()
         state, settings = self.state, self.settings
         parallel = self.group.parallel(self.network, self.device)
         forward = torch.compile(parallel) if settings.compile else parallel
         rows = OFTEN if settings.max_minutes else math.ceil(settings.steps / LINES)
         every = max(1, min(settings.validate_every, rows))
-        last_save = time.monotonic()
+        last_save, board = time.monotonic(), self.saved.path.with_name("tensorboard")
         steps = loader.Steps(self.training, settings.batch, self.passes)
         workers = self.workers if self.progress() < 1 else 0
         pinned = self.device.type == "cuda"
         with (
             listening() as request,
-            Diary(
-                self.saved.path.with_name("tensorboard"), state, self.group.first, settings
-            ) as diary,
+            Diary(board, state, self.group.first, settings) as diary,
             loader.feeding(steps, state.step, workers, pinned) as feed,
         ):
             while (progress := self.progress()) < 1 and not self.patience_is_over():
@@ -224,8 +220,7 @@ class Engine:
         row = {"step": state.step, "seconds": round(state.seconds, 2), **row}
         row["learning_rate"] = float(self.optimizer.param_groups[-1]["lr"])
         if self.due():
-            with doing(f"validation at step {state.step}", aloud=False):
-                row |= self.validate()
+            row |= self.validate()
         state.history.append(row)
         return row
 
@@ -239,6 +234,7 @@ class Engine:
         network.load_state_dict(self.state.best_weights)
         return network
 
+    @doing("validation", aloud=False)
     @torch.no_grad()
     def validate(self) -> Row:
         """Mean loss of the fixed crops, and what the objective measures; keeps the best weights."""
@@ -274,15 +270,14 @@ class Engine:
     def save(self) -> None:
         """Write the state that a killed training goes on from."""
         if self.group.first:
-            with doing(f"save the state at step {self.state.step}", aloud=False):
-                self.saved.write(
-                    {
-                        "state": vars(self.state),
-                        "network": self.network.state_dict(),
-                        "optimizer": self.optimizer.state_dict(),
-                        "average": None if self.average is None else self.average.state_dict(),
-                    }
-                )
+            self.saved.write(
+                {
+                    "state": vars(self.state),
+                    "network": self.network.state_dict(),
+                    "optimizer": self.optimizer.state_dict(),
+                    "average": None if self.average is None else self.average.state_dict(),
+                }
+            )
 
     def resume(self) -> None:
         """Go on from the saved state of the same training; or start afresh, and say why."""
@@ -297,8 +292,3 @@ class Engine:
             self.average.load_state_dict(values["average"])
         self.state = State(**values["state"])
         LOG.info("training resumes at step %d", self.state.step)
-
-
-def weights(network: nn.Module) -> Weights:
-    """A copy of the network's state on the CPU."""
-    return {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
