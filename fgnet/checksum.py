@@ -4,6 +4,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from fgnet.silence import doing
+
 
 def sha256(path: Path) -> str:
     """Checksum of a file; of one that has not changed since it was asked for before at no cost."""
@@ -13,12 +15,12 @@ def sha256(path: Path) -> str:
 
 @cache
 def _sha256(path: Path, *state: int) -> str:
-    with path.open("rb") as stream:
+    with doing(f"checksum of {path}", aloud=False), path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def digest(path: Path, like: str = "sha256:") -> str:
     """Checksum of a file as ``sha256:…`` or ``md5:…``, of the kind of ``like``."""
     kind = like.partition(":")[0]
-    with path.open("rb") as stream:
+    with doing(f"checksum of {path}", aloud=False), path.open("rb") as stream:
         return f"{kind}:{hashlib.file_digest(stream, kind).hexdigest()}"

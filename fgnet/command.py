@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fgnet import ledger
+from fgnet import ledger, silence
 from fgnet.errors import InputError
 
 PROGRAM = "python -m fgnet."
@@ -50,15 +50,21 @@ def main(
 
     What the machine refuses (a full disk, a file without rights) is told in one sentence too.
     """
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
-    )
     values = vars(arguments.parse_args(argv))
+    stage, step = arguments.prog.removeprefix(PROGRAM), values.pop("named", None)
+    path = values.pop("ledger")
+    logging.basicConfig(
+        # of several processes that train together the first one tells
+        level=logging.INFO if os.environ.get("RANK", "0") == "0" else logging.WARNING,
+        format=f"%(asctime)s {prefix(path)}%(message)s", datefmt="%H:%M:%S", stream=sys.stderr,
+    )  # fmt: skip
     sys.excepthook = told
     sys.unraisablehook = lambda last: told(last.exc_type, last.exc_value, last.exc_traceback)
-    stage = arguments.prog.removeprefix(PROGRAM)
     status, full = 0, None
-    with ledger.kept(values.pop("ledger"), stage, values.pop("named", None), values) as job:
+    with (
+        silence.unsilenced(" ".join(filter(None, (stage, step)))),
+        ledger.kept(path, stage, step, values) as job,
+    ):
         try:
             run(**values)
         except InputError as error:
@@ -76,6 +82,18 @@ def main(
         # HDF5 crashes when it closes a file that it could not write; all else is closed
         os._exit(status)
     return status
+
+
+def prefix(path: Path | None) -> str:
+    """What begins each line of a job of the workflow, as the terminal shows lines of several.
+
+    Args:
+        path: of the job's entry in the ledger; None outside of the workflow.
+    """
+    if path is None:
+        return ""
+    name = path.relative_to(ledger.home(path)).with_suffix("").as_posix()
+    return f"{name}: ".replace("%", "%%")
 
 
 def cause(error: BaseException | None) -> int | None:

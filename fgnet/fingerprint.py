@@ -17,8 +17,8 @@ PACKAGE = Path(__file__).parent
 # What a job says of itself, how it ends, how files come into place and what tells code apart: no
 # result holds any of it.
 ASIDE = frozenset(
-    {"command", "counters", "errors", "fingerprint", "gpus", "ledger", "parsed", "progress",
-     "revision", "whole"}
+    {"command", "counters", "errors", "fingerprint", "gpus", "ledger", "parsed",
+     "processors", "progress", "revision", "silence", "whole"}
 )  # fmt: skip
 
 

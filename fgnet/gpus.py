@@ -5,7 +5,6 @@ workflows or two users; the system takes it back from a job that ends, however i
 """
 
 import fcntl
-import logging
 import os
 import re
 import shutil
@@ -15,7 +14,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-LOG = logging.getLogger(__name__)
+from fgnet.silence import doing
+
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
@@ -38,22 +38,27 @@ def reserve(names: Sequence[str], wanted: int) -> list[int]:
         names: of the GPUs, the same in every process of this machine.
         wanted: how many, at most all.
     """
-    told = False
-    while True:
-        taken: dict[int, int] = {}
-        for number, name in enumerate(names):
-            if len(taken) < wanted and (lock := locked(name)) is not None:
-                taken[number] = lock
-        if len(taken) == wanted:
-            return list(taken)
-        # all or none: two jobs that each hold a part would wait for each other for ever
-        for lock in taken.values():
-            os.close(lock)
-        if not told:
-            LOG.info("waiting for %d of %d GPUs: other jobs use them", wanted, len(names))
-            told = True
-        # at a pace of its own, so that two who try do not meet for ever
-        time.sleep(0.5 + os.getpid() % 100 / 100)
+    if (taken := _free(names, wanted)) is not None:
+        return taken
+    with doing(f"waiting for {wanted} of {len(names)} GPUs: other jobs use them"):
+        while (taken := _free(names, wanted)) is None:
+            # at a pace of its own, so that two who try do not meet for ever
+            time.sleep(0.5 + os.getpid() % 100 / 100)
+    return taken
+
+
+def _free(names: Sequence[str], wanted: int) -> list[int] | None:
+    """Numbers of so many GPUs, taken now; None where fewer are free."""
+    taken: dict[int, int] = {}
+    for number, name in enumerate(names):
+        if len(taken) < wanted and (lock := locked(name)) is not None:
+            taken[number] = lock
+    if len(taken) == wanted:
+        return list(taken)
+    # all or none: two jobs that each hold a part would wait for each other for ever
+    for lock in taken.values():
+        os.close(lock)
+    return None
 
 
 def locked(name: str) -> int | None:

@@ -13,6 +13,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from skimage.measure import label
 
+from fgnet.progress import track
 from fgnet.settings.phantom import Phantom
 
 Floats = npt.NDArray[np.float32]
@@ -212,7 +213,7 @@ def partition(settings: Phantom, curves: Curves, rng: np.random.Generator) -> Id
     ]  # fmt: skip
     flat = plane_points(settings)
     ids = np.empty((len(heights(settings)), *settings.shape[1:]), np.uint32)
-    for slice_, z in enumerate(heights(settings)):
+    for slice_, z in enumerate(track(heights(settings), "share out voxels")):
         shift = sum(
             share * np.stack([noise.plane(z).ravel() for noise in fields], 1)
             for share, fields in waves

@@ -27,7 +27,9 @@ from fgnet.neurites import (
     plane_points,
     thin_slices,
 )
+from fgnet.progress import track
 from fgnet.settings.phantom import Phantom
+from fgnet.silence import doing
 
 # grey levels before jitter and noise
 CYTOPLASM, MEMBRANE, MATRIX, CRISTA, LUMEN = 168.0, 70.0, 104.0, 74.0, 190.0
@@ -45,12 +47,15 @@ def phantom(settings: Phantom) -> tuple[npt.NDArray[np.uint8], Ids]:
     growth, warp, paint, camera = (
         np.random.default_rng([settings.seed, part]) for part in range(4)
     )
-    curves = grow_neurites(settings, growth)
+    with doing("grow neurites"):
+        curves = grow_neurites(settings, growth)
     ids = partition(settings, curves, warp)
-    labels = absorb_small(ids, settings)
-    painter = _Painter(settings, curves, ids, paint)
+    with doing("give small pieces to their neighbours", aloud=False):
+        labels = absorb_small(ids, settings)
+        painter = _Painter(settings, curves, ids, paint)
     raw = np.empty(settings.shape, np.uint8)
-    for z, section in enumerate(painter.sections()):
+    sections = track(painter.sections(), "draw sections", settings.shape[0])
+    for z, section in enumerate(sections):
         raw[z] = _photograph(section, settings, camera)
     return raw, labels
 

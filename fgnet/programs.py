@@ -1,14 +1,12 @@
 """Programs that stand in an environment of their own and are called, never imported."""
 
-import logging
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from fgnet.errors import InputError
-
-LOG = logging.getLogger(__name__)
+from fgnet.silence import doing
 
 
 def located(name: str) -> str:
@@ -25,8 +23,8 @@ def located(name: str) -> str:
 def call(command: Sequence[str], folder: Path) -> None:
     """Run a program in a folder; what it says goes to the log. Raises InputError if it fails."""
     said = " ".join([Path(command[0]).name, *command[1:]])
-    LOG.info("%s", said)
-    done = subprocess.run(command, cwd=folder, check=False)
+    with doing(said):
+        done = subprocess.run(command, cwd=folder, check=False)
     if done.returncode:
         raise InputError(
             f"{said[:200]} ended with status {done.returncode}; what it said stands above"

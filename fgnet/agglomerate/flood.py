@@ -19,7 +19,7 @@ BITS = 8
 CHUNK = 1 << BITS
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def around(affinities: Bytes) -> tuple[Heights, Bytes]:
     """Height and lowest affinity of every voxel, from the edges that meet in it on all its sides.
 
@@ -53,7 +53,7 @@ def around(affinities: Bytes) -> tuple[Heights, Bytes]:
     return heights, lowest
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def padded(labels: Labels) -> Labels:
     """Labels with a border of OUTSIDE."""
     depth, height, width = labels.shape
@@ -62,7 +62,7 @@ def padded(labels: Labels) -> Labels:
     return out
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def flood(heights: Heights, labels: Labels) -> None:
     """Grow labels over voxels of label 0, always into the lowest that is beside one, in place.
 
@@ -133,7 +133,7 @@ def flood(heights: Heights, labels: Labels) -> None:
             label[voxel] = 0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def flood_edges(affinities: Bytes, labels: Labels) -> None:
     """Grow labels over voxels of label 0 along the edge of highest affinity first, in place.
 

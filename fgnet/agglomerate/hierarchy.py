@@ -38,7 +38,7 @@ def agglomerate(graph: Graph, score: Score, thresholds: Sequence[float]) -> tupl
     return merges.astype(np.uint32), counts.tolist()
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _merge(nodes, edges, total, count, histograms, quantile, thresholds):  # type: ignore[no-untyped-def]
     size = len(edges)
     ends, total, count = edges.copy(), total.copy(), count.copy()
@@ -123,7 +123,7 @@ def _merge(nodes, edges, total, count, histograms, quantile, thresholds):  # typ
     return merges[:done], counts
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _score(edge, total, count, quantile, cell, next_cell, first_cell, last_cell, often):  # type: ignore[no-untyped-def]
     """1 minus the statistic of an edge; its cells are put in order, one an affinity."""
     if not quantile:
@@ -149,12 +149,12 @@ def _score(edge, total, count, quantile, cell, next_cell, first_cell, last_cell,
     return 1 - at / 255
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _key(one, other):  # type: ignore[no-untyped-def]
     return np.uint64(min(one, other)) << np.uint64(32) | np.uint64(max(one, other))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _find(keys, found, key):  # type: ignore[no-untyped-def]
     """The slot of a key, or the empty one where it would be put."""
     slot = scatter(key, keys.size)
@@ -163,13 +163,13 @@ def _find(keys, found, key):  # type: ignore[no-untyped-def]
     return slot
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _put(keys, found, key, edge):  # type: ignore[no-untyped-def]
     slot = _find(keys, found, key)
     keys[slot], found[slot] = key, edge
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _take(keys, found, key):  # type: ignore[no-untyped-def]
     """Remove a key and move those back that had to make room for it."""
     hole = _find(keys, found, key)

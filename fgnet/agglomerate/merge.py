@@ -16,6 +16,7 @@ from fgnet.agglomerate.graphs import Contacts
 from fgnet.agglomerate.regions import Graph
 from fgnet.progress import silenced, track
 from fgnet.settings.agglomerate import Hierarchical, Method, Multicut, MutexGraph
+from fgnet.silence import doing
 
 Bytes = npt.NDArray[np.uint8]
 Ids = npt.NDArray[np.uint32]
@@ -38,7 +39,8 @@ def solve(file: h5py.File, fragments: int, contacts: Contacts, method: Method) -
     names = np.unique(one, return_index=True)[1][one]
     graph, far = regions.renamed(contacts.near, names), regions.renamed(contacts.far, names)
     if isinstance(merge, Hierarchical):
-        merges, counts = hierarchy.agglomerate(graph, merge.score, thresholds)
+        with doing("merge fragments"):
+            merges, counts = hierarchy.agglomerate(graph, merge.score, thresholds)
         merges = np.concatenate([same, merges])
         counts = [len(same) + count for count in counts]
         segmentation.write_merges(file, thresholds, merges, counts)

@@ -105,7 +105,7 @@ def renamed(graph: Graph, names: Labels) -> Graph:
     return added([Graph(edges[stays], graph.total[stays], graph.count[stays], cells)])
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def contacts(
     labels: npt.NDArray[np.uint32],
     affinities: Bytes,
@@ -169,7 +169,7 @@ def contacts(
     return keys[:used], total[:used], count[:used], values[:used]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def differing(here, there, start, stop, shift, places):  # type: ignore[no-untyped-def]
     """Write where two rows differ; how many places there are. Apart, as so it runs fast."""
     found = 0
@@ -179,14 +179,14 @@ def differing(here, there, start, stop, shift, places):  # type: ignore[no-untyp
     return found
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def scatter(key, room):  # type: ignore[no-untyped-def]
     """A place for a key in a table of so many slots, a power of two (Fibonacci hashing)."""
     mixed = (key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
     return np.int64(mixed & np.uint64(room - 1))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def grown(values):  # type: ignore[no-untyped-def]
     """An array of twice the length, the new half 0."""
     return np.concatenate((values, np.zeros_like(values)))

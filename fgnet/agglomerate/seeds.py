@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def connected(affinities: Bytes, above: float) -> tuple[Labels, int]:
     """Component (z, y, x) of each voxel over the edges whose affinity is above a value, from 0.
 
@@ -45,7 +45,7 @@ def connected(affinities: Bytes, above: float) -> tuple[Labels, int]:
     return parent.reshape((depth, height, width)), count
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def maxima(distance: Floats, inside: npt.NDArray[np.bool_]) -> tuple[Labels, int]:
     """Voxels inside that no neighbour of 26 exceeds, numbered from 1, touching ones together.
 
@@ -89,7 +89,7 @@ def maxima(distance: Floats, inside: npt.NDArray[np.bool_]) -> tuple[Labels, int
     return seeds, count
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def rescue(seeds: Labels, count: int, piece: Labels, pieces: int, voxels: int) -> int:
     """Make a seed of every piece of so many voxels that has none, in place.
 
@@ -117,7 +117,7 @@ def rescue(seeds: Labels, count: int, piece: Labels, pieces: int, voxels: int) -
     return count
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def beginnings(labels: npt.NDArray[np.integer], count: int) -> npt.NDArray[np.int64]:
     """(count + 1,) the place of the first voxel of each label 0..count; -1 where it has none."""
     begin = np.full(count + 1, -1, np.int64)
@@ -127,7 +127,7 @@ def beginnings(labels: npt.NDArray[np.integer], count: int) -> npt.NDArray[np.in
     return begin
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def highest(distance, z, y, x):  # type: ignore[no-untyped-def]
     """Whether no neighbour of 26 exceeds a voxel."""
     depth, height, width = distance.shape

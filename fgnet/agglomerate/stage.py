@@ -20,6 +20,7 @@ from fgnet.agglomerate.job import Job, dataset
 from fgnet.agglomerate.source import Affinities
 from fgnet.errors import InputError
 from fgnet.settings.agglomerate import Method, Mutex, MutexGraph, Waterz
+from fgnet.silence import doing
 
 LOG = logging.getLogger(__name__)
 
@@ -71,11 +72,11 @@ def finish(
 
 def whole(affinities: Affinities, out: h5py.File, method: Method) -> npt.NDArray[np.uint64]:
     """Segment a volume by a method that needs all of its voxels at once; its fragments' ids."""
-    shape, size = affinities.shape, method.blocks.size
-    if any(length > most for length, most in zip(shape, size, strict=True)):
+    shape, block = affinities.shape, method.blocks.size
+    if any(length > most for length, most in zip(shape, block, strict=True)):
         raise InputError(
             f"merge.method: {method.merge.method} needs all voxels at once, but the volume has "
-            f"{shape} of them and a block {size}; raise blocks.size to the volume's (about 40 "
+            f"{shape} of them and a block {block}; raise blocks.size to the volume's (about 40 "
             "bytes of memory a voxel), or take hierarchical, multicut or mutex_graph"
         )
     values = affinities.read(tuple(slice(0, length) for length in shape))
@@ -84,7 +85,9 @@ def whole(affinities: Affinities, out: h5py.File, method: Method) -> npt.NDArray
         segmentation.write_tables(out, method.thresholds, tables)
     else:
         assert isinstance(method.merge, Waterz) and method.fragments is not None
-        found = make(values[:3], method.fragments, volume.voxel_size(affinities.data)).numbered()
+        size = volume.voxel_size(affinities.data)
+        with doing("fragments"):
+            found = make(values[:3], method.fragments, size).numbered()
         merges, counts = merge.waterz(values, found.labels, method.merge.score, method.thresholds)
         segmentation.write_merges(out, method.thresholds, merges, counts)
     ids = (found.begin + 1).astype(np.uint64)

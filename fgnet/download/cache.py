@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 from fgnet.checksum import digest
 from fgnet.errors import Damaged, InputError
 from fgnet.settings.download import Download
+from fgnet.silence import doing
 from fgnet.whole import whole_or_nothing
 
 if TYPE_CHECKING:  # imported where something is fetched
@@ -172,6 +173,7 @@ class Cache:
             if not target.is_file():
                 try:
                     with (
+                        doing(f"unpack {packed}", aloud=False),
                         content as source,
                         whole_or_nothing(target) as partial,
                         partial.open("wb") as stream,
@@ -262,7 +264,11 @@ def locked(target: Path) -> Iterator[None]:
     lock = target.with_name(f".{target.name}.lock")
     while True:
         with lock.open("wb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                with doing(f"waiting for another job that makes {target}"):
+                    fcntl.flock(stream, fcntl.LOCK_EX)
             if not _still_there(lock, stream):
                 continue
             try:

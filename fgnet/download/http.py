@@ -18,6 +18,7 @@ from fgnet.errors import InputError, public
 from fgnet.progress import track
 from fgnet.settings.download import Download
 from fgnet.settings.locations import opened
+from fgnet.silence import doing
 
 LOG = logging.getLogger(__name__)
 PIECE = 1 << 20
@@ -123,7 +124,10 @@ def _receive(
             headers["If-Range"] = note["validator"]
     # all else that is said and written of the file calls it by the address with its variables
     asked = opened(url)
-    with session.get(asked, headers=headers, stream=True, timeout=settings.timeout) as response:
+    with (
+        doing(f"fetch {url}", aloud=False),
+        session.get(asked, headers=headers, stream=True, timeout=settings.timeout) as response,
+    ):
         _check_status(response, url, partial)
         resumed = response.status_code == 206
         total = _total(response)

@@ -15,7 +15,7 @@ python -m fgnet.evaluate masks --chances CHANCES.h5 --labels SET.h5 --ranges nul
 import sys
 from pathlib import Path
 
-from fgnet import command
+from fgnet import command, processors
 from fgnet.settings.evaluate import Choosing, MaskScoring, Scoring
 
 # each step imports what it needs itself: skeletons runs in an environment without the libraries of
@@ -40,7 +40,7 @@ def run_skeletons(labels: Path, output: Path, settings: str, box: str, workers: 
     """Derive the skeletons of labels, along which run lengths are measured."""
     from fgnet.evaluate import skeletons
 
-    skeletons.run(labels, output, settings, box, workers)
+    skeletons.run(labels, output, settings, box, processors.threads(workers))
 
 
 def run_choose(scores: list[Path], output: Path, settings: str) -> None:

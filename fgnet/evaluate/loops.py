@@ -16,7 +16,7 @@ VOXELS, RUN, MIDDLE, LOW, HIGH = 0, 1, slice(2, 5), slice(5, 8), slice(8, 11)
 COLUMNS = 11
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def overlapping(fragments: Ids, pieces: Ids, start: Counts) -> tuple[Ids, Counts]:
     """Every pair of a fragment and a piece that share voxels.
 
@@ -69,7 +69,7 @@ def overlapping(fragments: Ids, pieces: Ids, start: Counts) -> tuple[Ids, Counts
     return keys[:used], found[:used]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def touching(
     fragments: Ids, truth: Ids, before: tuple[Ids, Ids, Ids], truth_before: tuple[Ids, Ids, Ids]
 ) -> tuple[Ids, Counts, Counts, Counts]:
@@ -136,7 +136,7 @@ def touching(
     return keys[:used], edges[:used], inside, outside
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def differing(one, two, its, mine, places):  # type: ignore[no-untyped-def]
     """Count edges within a fragment and a neuron; write where the others are, and count them.
 
@@ -151,7 +151,7 @@ def differing(one, two, its, mine, places):  # type: ignore[no-untyped-def]
     return same, others
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def place(first, second, keys, slots):  # type: ignore[no-untyped-def]
     """The slot of a pair, or the empty one where it belongs; slots are a power of two."""
     mixed = (first * np.uint64(0x9E3779B97F4A7C15)) ^ (second * np.uint64(0xC2B2AE3D27D4EB4F))
@@ -162,7 +162,7 @@ def place(first, second, keys, slots):  # type: ignore[no-untyped-def]
     return slot
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def roomier(keys):  # type: ignore[no-untyped-def]
     """Keys that are all in use with as much room again, and their slots."""
     used = len(keys)
@@ -173,7 +173,7 @@ def roomier(keys):  # type: ignore[no-untyped-def]
     return keys, slots
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def owners(pieces, truth, count):  # type: ignore[no-untyped-def]
     """The id (count + 1,) of each piece; entry 0 is 0. Both arrays are (z, y, x)."""
     owner = np.zeros(count + 1, np.uint64)

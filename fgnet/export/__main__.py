@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from fgnet import command, ledger
+from fgnet import command, ledger, processors
 from fgnet.errors import InputError
 from fgnet.settings.base import Box
 from fgnet.settings.export import SUFFIX, Folder, Format, LayerName
@@ -63,7 +63,7 @@ def run_skeletons(input: Path, settings: str, workers: int, output: Path) -> Non
     """Draw the centre lines of a precomputed segmentation."""
     from fgnet.export import skeletons
 
-    skeletons.run(input, output, settings, workers)
+    skeletons.run(input, output, settings, processors.threads(workers))
 
 
 def run_state(parameters: str, output: Path) -> None:

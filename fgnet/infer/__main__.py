@@ -41,9 +41,11 @@ def run_shard(
     from fgnet.infer.stream import Image, Plan
     from fgnet.settings.base import Box
     from fgnet.settings.infer import Inference
+    from fgnet.silence import doing
 
     chosen = Inference.from_json(settings)
-    model = checkpoint.load(checkpoint_path)
+    with doing(f"load {checkpoint_path}", aloud=False):
+        model = checkpoint.load(checkpoint_path)
     with volume.opened(path) as file:
         raw = volume.dataset(file, volume.RAW, "zyx", "u")
         check(raw, model, chosen)
@@ -63,7 +65,8 @@ def run_shard(
             volume.offset(raw), bounds, size, strict=True)]  # fmt: skip
         chosen, where = prepared(chosen, threads)
         names = wanted(model, chosen)
-        predictor = Predictor(model.model(), model.offsets, names, plan, chosen, where)
+        with doing("build the network"):
+            predictor = Predictor(model.model(), model.offsets, names, plan, chosen, where)
         inputs = [checkpoint_path, path]
         with volume.create(output, "infer", chosen.model_dump(mode="json"), inputs) as result:
             joined.mark(result, inner, shape)
@@ -103,15 +106,18 @@ def run_images(
     from fgnet.infer.batch import Batch, Cuda
     from fgnet.infer.fit import prepared
     from fgnet.settings.infer import Inference
+    from fgnet.silence import doing
 
     chosen = Inference.from_json(settings)
-    model = checkpoint.load(checkpoint_path)
+    with doing(f"load {checkpoint_path}", aloud=False):
+        model = checkpoint.load(checkpoint_path)
     with imageset.opened(path) as images:
         pictures.check(images, model)
         chosen, where = prepared(chosen, threads)
         record = chosen.model_dump(mode="json")
         numbers = images.numbers(imageset.ranges(ranges))
-        predictor = pictures.Predictor(model, chosen, where)
+        with doing("build the network"):
+            predictor = pictures.Predictor(model, chosen, where)
         with volume.create(output, "infer", record, [checkpoint_path, path]) as result:
             sizes = [images.sizes[number] for number in numbers]
             ledger.voxels(sum(y * x for y, x in sizes))

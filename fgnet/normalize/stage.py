@@ -14,6 +14,7 @@ from fgnet.normalize.measure import Measured, measure
 from fgnet.normalize.survey import Block
 from fgnet.normalize.tables import Counts
 from fgnet.settings.normalize import VolumeNormalize
+from fgnet.silence import doing
 
 LOG = logging.getLogger(__name__)
 BLOCK = (volume.CHUNK[0], 1024, 1024)
@@ -53,7 +54,8 @@ def run(
             for name in (volume.LABELS, volume.MASK):
                 if name in source:
                     # chunk by chunk as stored, with the attributes
-                    source.copy(name, file, name)
+                    with doing(f"copy {name}", aloud=False):
+                        source.copy(name, file, name)
 
 
 def readable(source: h5py.File) -> h5py.Dataset:

@@ -24,6 +24,7 @@ import fgnet
 from fgnet import command, ledger
 from fgnet.errors import InputError
 from fgnet.report import html, navigation
+from fgnet.silence import doing
 from fgnet.whole import whole_or_nothing
 
 Notebook = Any  # nbformat.NotebookNode is a dictionary without types
@@ -53,7 +54,8 @@ def run(notebook: Path, parameters: str, root: str, executed: Path, output: Path
     values = checked(parameters, source, notebook)
     # other pages are led to, not read
     ledger.read(path for path in named(values) if path.suffix != ".html")
-    done = execute(source, values, executed)
+    with doing(f"run {notebook.name}: {len(source.cells)} cells"):
+        done = execute(source, values, executed)
     for cell in done.cells:
         if cell.cell_type == "code":
             # warnings stay in the executed copy

@@ -40,10 +40,7 @@ class Region:
 
 
 def region(path: Path, box: Box, settings: Training, validation: bool = False) -> Region:
-    """Check that a file can be trained on and a crop fits its box.
-
-    Args:
-        validation: a crop keeps its axes, and is made smaller where the box is.
+    """Check that a file can be trained on and a crop fits its box, see :func:`fitted`.
 
     Raises:
         InputError: no labels, another dtype, labels, mask and raw of different shape, small box.
@@ -59,6 +56,18 @@ def region(path: Path, box: Box, settings: Training, validation: bool = False) -
                 )
         cut = box.slices(raw.shape, str(path))
         found = Region(path, cut, volume.voxel_size(raw), settings.crop)
+    return fitted(found, settings, validation)
+
+
+def fitted(found: Region, settings: Training, validation: bool = False) -> Region:
+    """The region with the crop that fits it; knows nothing of its file.
+
+    Args:
+        validation: a crop keeps its axes, and is made smaller where the box is.
+
+    Raises:
+        InputError: the box is too small, for a crop of swapped axes, too.
+    """
     if validation:
         return replace(found, crop=within(settings.crop, found, "train.crop"))
     z, y, x = settings.crop
@@ -70,8 +79,8 @@ def region(path: Path, box: Box, settings: Training, validation: bool = False) -
     for axis, size, room in zip("zyx", needed, found.shape, strict=True):
         if size > room:
             raise InputError(
-                f"train.crop: {axis} is {size}, counting swapped axes, but the box of {path} has "
-                f"only {room} voxels there; use a smaller crop or a larger box"
+                f"train.crop: {axis} is {size}, counting swapped axes, but the box of {found.path} "
+                f"has only {room} voxels there; use a smaller crop or a larger box"
             )
     return found
 

@@ -14,6 +14,7 @@ from fgnet import ledger
 from fgnet.errors import InputError
 from fgnet.precision import autocast
 from fgnet.settings.train import Model
+from fgnet.silence import doing
 from fgnet.train import loader, optimization
 from fgnet.train.crops import Crops, Sample
 from fgnet.train.history import Diary
@@ -21,7 +22,7 @@ from fgnet.train.interrupt import Request, listening
 from fgnet.train.objective import NUMBERS, Objective, check
 from fgnet.train.pictures import Pictures
 from fgnet.train.processes import Processes
-from fgnet.train.state import Row, Saved, State, Weights
+from fgnet.train.state import Row, Saved, State, weights
 
 LOG = logging.getLogger(__name__)
 LINES = 20  # of the history of a training, at least
@@ -72,13 +73,13 @@ class Engine:
         forward = torch.compile(parallel) if settings.compile else parallel
         rows = OFTEN if settings.max_minutes else math.ceil(settings.steps / LINES)
         every = max(1, min(settings.validate_every, rows))
-        last_save = time.monotonic()
+        last_save, board = time.monotonic(), self.saved.path.with_name("tensorboard")
         steps = loader.Steps(self.training, settings.batch, self.passes)
         workers = self.workers if self.progress() < 1 else 0
         pinned = self.device.type == "cuda"
         with (
             listening() as request,
-            Diary(self.saved.path.with_name("tensorboard"), state, self.group.first) as diary,
+            Diary(board, state, self.group.first, settings) as diary,
             loader.feeding(steps, state.step, workers, pinned) as feed,
         ):
             while (progress := self.progress()) < 1 and not self.patience_is_over():
@@ -233,6 +234,7 @@ class Engine:
         network.load_state_dict(self.state.best_weights)
         return network
 
+    @doing("validation", aloud=False)
     @torch.no_grad()
     def validate(self) -> Row:
         """Mean loss of the fixed crops, and what the objective measures; keeps the best weights."""
@@ -290,8 +292,3 @@ class Engine:
             self.average.load_state_dict(values["average"])
         self.state = State(**values["state"])
         LOG.info("training resumes at step %d", self.state.step)
-
-
-def weights(network: nn.Module) -> Weights:
-    """A copy of the network's state on the CPU."""
-    return {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}

@@ -4,7 +4,6 @@ import csv
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from fgnet import volume
 from fgnet.settings.train import Model
@@ -33,4 +32,6 @@ def write_made_by(path: Path, model: Model, inputs: list[Path], **cost: float) -
     """What made the checkpoint and what it cost, as JSON."""
     made_by = volume.record("train", model.model_dump(mode="json"), inputs)
     with whole_or_nothing(path) as partial:
-        partial.write_text(json.dumps({"made_by": made_by, **cost}, sort_keys=True), encoding="utf-8")
+        partial.write_text(
+            json.dumps({"made_by": made_by, **cost}, sort_keys=True), encoding="utf-8"
+        )

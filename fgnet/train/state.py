@@ -9,14 +9,20 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from torch import Tensor
+from torch import Tensor, nn
 
 from fgnet import tensors
 from fgnet.errors import InputError
+from fgnet.silence import doing
 from fgnet.whole import whole_or_nothing
 
 Row = dict[str, float]
 Weights = dict[str, Tensor]
+
+
+def weights(network: nn.Module) -> Weights:
+    """A copy of the network's state on the CPU."""
+    return {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
 
 
 @dataclass
@@ -53,6 +59,7 @@ class Saved:
     precision: str  # that the network runs at
     seconds: float  # between two saves
 
+    @doing("save the state of the training", aloud=False)
     def write(self, values: dict[str, Any]) -> None:
         """Replace the file."""
         random = {"cpu": torch.get_rng_state()}
@@ -62,6 +69,7 @@ class Saved:
             mine = {"key": self.key, "precision": self.precision}
             tensors.save({**mine, "random": random, **values}, partial)
 
+    @doing("read the saved state of the training", aloud=False)
     def read(self) -> dict[str, Any] | str | None:
         """What was saved, the random state set again; None without a file; or why not to use it."""
         if not self.path.is_file():

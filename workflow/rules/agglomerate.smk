@@ -22,7 +22,7 @@ rule agglomerate:
         code=fingerprint("agglomerate", "volume"),
     shell:
         "python -m fgnet.agglomerate --ledger {log.ledger:q} volume --input {input.affinities:q}"
-        " --output {output.segmentation:q} --settings {params.settings:q} &> {log[0]:q}"
+        " --output {output.segmentation:q} --settings {params.settings:q} 2>&1 | tee {log[0]:q}"
 
 
 # The others by several jobs. A job reads what it needs of its neighbours through the one file over
@@ -51,7 +51,7 @@ rule agglomerate_fragments:
     shell:
         "python -m fgnet.agglomerate --ledger {log.ledger:q} fragments --input {input.affinities:q}"
         " --shard {wildcards.shard} --shards {wildcards.shards}"
-        " --output {output.fragments:q} --settings {params.settings:q} &> {log[0]:q}"
+        " --output {output.fragments:q} --settings {params.settings:q} 2>&1 | tee {log[0]:q}"
 
 
 rule agglomerate_index:
@@ -102,7 +102,7 @@ rule agglomerate_graph:
     shell:
         "python -m fgnet.agglomerate --ledger {log.ledger:q} graph --input {input.affinities:q}"
         " --index {input.index:q} --shard {wildcards.shard} --shards {wildcards.shards}"
-        " --output {output.graph:q} --settings {params.settings:q} &> {log[0]:q}"
+        " --output {output.graph:q} --settings {params.settings:q} 2>&1 | tee {log[0]:q}"
 
 
 rule agglomerate_merge:
@@ -132,4 +132,4 @@ rule agglomerate_merge:
         "python -m fgnet.agglomerate --ledger {log.ledger:q} merge"
         " --fragments {input.fragments[0]:q}"
         " --index {input.index:q} --graph {input.graphs[0]:q}"
-        " --output {output.segmentation:q} --settings {params.settings:q} &> {log[0]:q}"
+        " --output {output.segmentation:q} --settings {params.settings:q} 2>&1 | tee {log[0]:q}"

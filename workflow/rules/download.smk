@@ -19,7 +19,7 @@ rule download:
     shell:
         "python -m fgnet.download --ledger {log.ledger:q} volume --volume {wildcards.volume:q}"
         ' --settings {params.settings:q} --fetching "$FGNET_FETCHING"'
-        " --output {output.volume:q} &> {log[0]:q}"
+        " --output {output.volume:q} 2>&1 | tee {log[0]:q}"
 
 
 rule download_images:
@@ -43,7 +43,7 @@ rule download_images:
     shell:
         "python -m fgnet.download --ledger {log.ledger:q} images --images {wildcards.images:q}"
         ' --settings {params.settings:q} --fetching "$FGNET_FETCHING"'
-        " --output {output.images:q} &> {log[0]:q}"
+        " --output {output.images:q} 2>&1 | tee {log[0]:q}"
 
 
 # Centre lines that are given with a volume. Apart from it, so that mending them trains nothing anew.
@@ -69,7 +69,7 @@ rule download_skeletons:
     shell:
         "python -m fgnet.download --ledger {log.ledger:q} skeletons --volume {wildcards.volume:q}"
         ' --input {input.volume:q} --settings {params.settings:q} --fetching "$FGNET_FETCHING"'
-        " --output {output.skeletons:q} &> {log[0]:q}"
+        " --output {output.skeletons:q} 2>&1 | tee {log[0]:q}"
 
 
 rule download_sam2:
@@ -90,7 +90,7 @@ rule download_sam2:
         code=fingerprint("download", "sam2"),
     shell:
         "python -m fgnet.download --ledger {log.ledger:q} sam2 --name {wildcards.checkpoint:q}"
-        ' --fetching "$FGNET_FETCHING" --output {output.checkpoint:q} &> {log[0]:q}'
+        ' --fetching "$FGNET_FETCHING" --output {output.checkpoint:q} 2>&1 | tee {log[0]:q}'
 
 
 # The first SAM, and CLIP's text encoder, each a folder of files.
@@ -111,7 +111,7 @@ rule download_pretrained:
         code=fingerprint("download", "pretrained"),
     shell:
         "python -m fgnet.download --ledger {log.ledger:q} pretrained --name {wildcards.weights:q}"
-        ' --fetching "$FGNET_FETCHING" --output {output.folder:q} &> {log[0]:q}'
+        ' --fetching "$FGNET_FETCHING" --output {output.folder:q} 2>&1 | tee {log[0]:q}'
 
 
 rule list_datasets:

@@ -23,7 +23,7 @@ rule evaluate:
         "python -m fgnet.evaluate --ledger {log.ledger:q} score"
         " --segmentation {input.segmentation:q}"
         " --labels {input.labels:q} --output {output.scores:q}"
-        " --overlaps {output.overlaps:q} --settings {params.settings:q} &> {log[0]:q}"
+        " --overlaps {output.overlaps:q} --settings {params.settings:q} 2>&1 | tee {log[0]:q}"
 
 
 rule evaluate_threshold:
@@ -131,7 +131,7 @@ rule evaluate_skeletons:
         "python -m fgnet.evaluate --ledger {log.ledger:q} skeletons"
         " --labels {input.labels:q} --box {params.box:q}"
         " --settings {params.settings:q} --workers {threads}"
-        " --output {output.skeletons:q} &> {log[0]:q}"
+        " --output {output.skeletons:q} 2>&1 | tee {log[0]:q}"
 
 
 rule evaluate_masks:
@@ -157,4 +157,4 @@ rule evaluate_masks:
     shell:
         "python -m fgnet.evaluate --ledger {log.ledger:q} masks"
         " --chances {input.chances:q} --labels {input.images:q} --ranges {params.ranges:q}"
-        " --output {output.scores:q} --settings {params.settings:q} &> {log[0]:q}"
+        " --output {output.scores:q} --settings {params.settings:q} 2>&1 | tee {log[0]:q}"

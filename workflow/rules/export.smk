@@ -25,7 +25,7 @@ rule export_folder:
         "python -m fgnet.export --ledger {log.ledger:q} layer"
         " --layer {wildcards.layer} --input {input.data:q}"
         " --threshold {input.threshold:q} --box {params.box:q}"
-        " --settings {params.settings:q} --output {output.folder:q} &> {log[0]:q}"
+        " --settings {params.settings:q} --output {output.folder:q} 2>&1 | tee {log[0]:q}"
 
 
 rule export_file:
@@ -54,7 +54,7 @@ rule export_file:
         "python -m fgnet.export --ledger {log.ledger:q} layer"
         " --layer {wildcards.layer} --input {input.data:q}"
         " --threshold {input.threshold:q} --box {params.box:q}"
-        " --output {output.file:q} &> {log[0]:q}"
+        " --output {output.file:q} 2>&1 | tee {log[0]:q}"
 
 
 rule export_skeletons:
@@ -81,7 +81,7 @@ rule export_skeletons:
     shell:
         "python -m fgnet.export --ledger {log.ledger:q} skeletons --input {input.segmentation:q}"
         " --settings {params.settings:q} --workers {threads}"
-        " --output {output.folder:q} &> {log[0]:q}"
+        " --output {output.folder:q} 2>&1 | tee {log[0]:q}"
 
 
 rule export_state:

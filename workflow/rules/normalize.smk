@@ -20,7 +20,7 @@ rule normalize:
     shell:
         "python -m fgnet.normalize --ledger {log.ledger:q}"
         " --input {input.volume:q} --reference {input.reference:q}"
-        " --output {output.volume:q} --settings {params.settings:q} &> {log[0]:q}"
+        " --output {output.volume:q} --settings {params.settings:q} 2>&1 | tee {log[0]:q}"
 
 
 rule normalize_images:
@@ -43,4 +43,4 @@ rule normalize_images:
         code=fingerprint("normalize"),
     shell:
         "python -m fgnet.normalize --ledger {log.ledger:q} --input {input.images:q}"
-        " --output {output.images:q} --settings {params.settings:q} &> {log[0]:q}"
+        " --output {output.images:q} --settings {params.settings:q} 2>&1 | tee {log[0]:q}"

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from pydantic import Field
 
 from fgnet import ledger
+from fgnet.progress import track
 from fgnet.report.crate import sources
 from fgnet.report.crate.actions import jobs, program, whole_run
 from fgnet.report.crate.graph import VERSION, Builder, Entity, Ids
@@ -106,7 +107,7 @@ def described(contents: Contents, root: Path, workflow: Path, readme: Path) -> B
     files = [path for path in contents.files if path.exists()]
     found = dict(records.read([str(path) for path in files if path.suffix in (".h5", ".json")]))
     checksums = recorded(found.values())
-    for path in files:
+    for path in track(files, "describe files"):
         made.add_file(path, checksums.get(str(path)))
     # what the same jobs wrote besides
     for _, entry in ledger.entries(root / ledger.FOLDER):
