@@ -28,8 +28,9 @@ from fgnet import volume
 from fgnet.infer.pipeline import run
 from fgnet.infer.predictor import Predictor
 from fgnet.infer.stream import Image, Plan, Slices
-from fgnet.infer.weights import bfloat16, channels_last
+from fgnet.infer.weights import bfloat16
 from fgnet.model.build import Settings, build
+from fgnet.model.convolution import channels_last
 from fgnet.phantom import phantom
 from fgnet.precision import autocast, instructions, settled
 from fgnet.settings.base import NEAREST

@@ -24,6 +24,7 @@ from fgnet.infer.stream import Crop, Plan, Prediction, blend, crops
 from fgnet.infer.threads import ahead, behind
 from fgnet.infer.views import ALL, Mean
 from fgnet.model.build import build
+from fgnet.model.convolution import channels_last
 from fgnet.settings.infer import Inference
 from fgnet.settings.network import FGNetNetwork, Sam2, Sam2DecoderNetwork
 from fgnet.settings.train import NEIGHBOURHOODS
@@ -220,7 +221,7 @@ def test_weights_made_ready_compute_the_same() -> None:
     weights.bfloat16(network)
     assert network.get_parameter("fine.levels.0.body.1.0.weight").dtype == torch.bfloat16
     assert torch.equal(refined(), before)
-    weights.channels_last(network)
+    channels_last(network)
     torch.testing.assert_close(refined(), before, rtol=0, atol=0.05)
 
 

@@ -301,6 +301,24 @@ def test_dice_of_borders_by_hand() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kernel", "shape"), [(3, (2, 6, 6)), ((1, 5, 5), (4, 1, 6)), (3, (4, 6, 6))]
+)
+def test_gradients_in_bfloat16_are_those_in_float32(kernel: Any, shape: tuple[int, ...]) -> None:
+    """Also where an image is shorter than the kernel, for which torch's own are wrong."""
+    torch.manual_seed(0)
+    layer, image, weighed = Conv3d(16, 16, kernel), torch.randn(1, 16, *shape), torch.randn(16, 1)
+    found = []
+    for reduced in (False, True):
+        layer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=reduced):
+            maps = layer(image)
+        (maps.float().flatten(2)[0] * weighed).sum().backward()
+        assert layer.weight.grad is not None
+        found.append(layer.weight.grad.clone())
+    assert (found[0] - found[1]).norm() < 0.02 * found[0].norm()
+
+
 @pytest.mark.parametrize("kernel", [1, 3, (1, 3, 3), (1, 5, 5)])
 @pytest.mark.parametrize("shape", [(1, 6, 4, 9, 12), (1, 6, 3, 1, 5), (2, 6, 4, 8, 8)])
 def test_convolutions_are_torchs_own(kernel: Any, shape: tuple[int, ...]) -> None:

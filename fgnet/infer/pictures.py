@@ -14,6 +14,7 @@ from fgnet.imageset import ImageSet
 from fgnet.infer import weights
 from fgnet.infer.batch import Batch
 from fgnet.infer.stream import Crop
+from fgnet.model.convolution import channels_last
 from fgnet.precision import autocast
 from fgnet.progress import track
 from fgnet.settings.infer import Inference
@@ -27,8 +28,7 @@ class Predictor:
 
     def __init__(self, model: Checkpoint, settings: Inference, device: torch.device) -> None:
         self.network = model.model().to(device).eval()
-        if device.type == "cuda" or settings.precision == "bfloat16":
-            weights.channels_last(self.network)
+        channels_last(self.network)
         if settings.precision == "bfloat16":
             weights.bfloat16(self.network)
         self.device, self.precision = device, settings.precision

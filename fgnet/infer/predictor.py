@@ -11,6 +11,7 @@ from fgnet.infer import weights
 from fgnet.infer.features import Fresh, Window
 from fgnet.infer.stream import Crop, Image, Plan
 from fgnet.infer.views import ALL, AS_IT_IS, Mean
+from fgnet.model.convolution import channels_last
 from fgnet.precision import autocast
 from fgnet.settings.base import Offset
 from fgnet.settings.infer import Inference
@@ -30,9 +31,7 @@ class Predictor:
     ) -> None:  # fmt: skip
         """``names`` are the network's maps that are wanted."""
         self.network = network.to(device).eval()
-        # on a CPU float32 kernels gain nothing by it
-        if device.type == "cuda" or settings.precision == "bfloat16":
-            weights.channels_last(self.network)
+        channels_last(self.network)
         if settings.precision == "bfloat16":
             weights.bfloat16(self.network)
         self.offsets, self.names = offsets, names

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fgnet import ledger
 from fgnet.errors import InputError
+from fgnet.model.convolution import channels_last
 from fgnet.precision import autocast
 from fgnet.settings.train import Model
 from fgnet.silence import doing
@@ -46,6 +47,8 @@ class Engine:
         self.group = group
         self.device = device
         self.network = network.to(device)
+        if device.type == "cpu":  # on a GPU it was not measured
+            channels_last(self.network)
         self.average = copy.deepcopy(self.network).requires_grad_(False) if settings.ema else None
         self.training = training
         # cut now, so that a box without labels is told of before hours of training
