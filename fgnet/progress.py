@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from fgnet.silence import span, under_way
+from fgnet.silence import lasting, span, under_way
 
 Item = TypeVar("Item")
 LOG = logging.getLogger(__name__)
@@ -58,8 +58,8 @@ def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterato
             text += f", about {span((time.monotonic() - start) / done * (total - done))} left"
         return text
 
-    def sentence() -> str:
-        return f"{far()}; number {done + 1} is under way for {span(time.monotonic() - begun)}"
+    def sentence() -> str | None:
+        return lasting(f"{far()}; number {done + 1}", begun)
 
     LOG.info("%s: begins%s", what, f", {total} in all" if total else "")
     with under_way(sentence):

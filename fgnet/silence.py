@@ -30,6 +30,16 @@ def span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
+def lasting(what: str, begun: float) -> str | None:
+    """That a piece of work is under way, and for how long; None where it has only begun.
+
+    Args:
+        begun: by ``time.monotonic``.
+    """
+    seconds = time.monotonic() - begun
+    return f"{what} is under way for {span(seconds)}" if seconds > SHORTEST / 2 else None
+
+
 @contextmanager
 def under_way(sentence: Callable[[], str | None]) -> Iterator[None]:
     """While the block runs, silence is broken by this sentence.

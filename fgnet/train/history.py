@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from fgnet.progress import Gaps
 from fgnet.settings.train import Model
-from fgnet.silence import span, under_way
+from fgnet.silence import lasting, span, under_way
 from fgnet.train.state import Row, State
 
 LOG = logging.getLogger(__name__)
@@ -66,8 +66,8 @@ class Diary:
         if not self.bar.disable:
             self.bar.refresh()
             return None
-        lasts = span(time.monotonic() - self.begun)
-        return f"train: step {self.state.step + 1} is under way for {lasts}{self.left}"
+        said = lasting(f"train: step {self.state.step + 1}", self.begun)
+        return said and said + self.left
 
     def murmur(self, row: Row, state: State, progress: float) -> None:
         """A step between the rows of the history: told at first, and then now and then."""
