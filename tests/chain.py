@@ -10,22 +10,31 @@ from typing import Any
 import h5py
 import numpy as np
 import torch
+import warm
 import yaml
 
 ROOT = Path(__file__).parent.parent
 TINY: dict[str, Any] = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
 
 
-def snakemake(folder: Path, config: dict[str, Any], *options: str) -> tuple[int, str]:
-    """Run snakemake in a folder; its exit status and everything it said."""
+def snakemake(
+    folder: Path, config: dict[str, Any], *options: str, own: bool = False
+) -> tuple[int, str]:
+    """Run snakemake in a folder; its exit status and everything it said.
+
+    Args:
+        own: start a Python for it, as a user does, instead of a fork of one that has it loaded.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config file.yaml"
     path.write_text(yaml.safe_dump(config, allow_unicode=True))
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    line = command(folder, path, *options)
+    if not own:
+        return warm.run(line[3:], folder, environment)
     done = subprocess.run(
-        command(folder, path, *options), capture_output=True, text=True, check=False,
-        env=environment, cwd=folder,
-    )  # fmt: skip
+        line, capture_output=True, text=True, check=False, env=environment, cwd=folder
+    )
     return done.returncode, done.stdout + done.stderr
 
 
