@@ -16,6 +16,14 @@ import yaml
 ROOT = Path(__file__).parent.parent
 TINY: dict[str, Any] = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
 
+ALLOWED = True  # whether the test at work is marked as one that starts workflows
+
+
+def allowed() -> None:
+    """Raise where a test starts a workflow that is not marked so."""
+    if not ALLOWED:
+        raise RuntimeError("this test starts snakemake: mark it with pytest.mark.workflow")
+
 
 def snakemake(
     folder: Path, config: dict[str, Any], *options: str, own: bool = False
@@ -25,6 +33,7 @@ def snakemake(
     Args:
         own: start a Python for it, as a user does, instead of a fork of one that has it loaded.
     """
+    allowed()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config file.yaml"
     path.write_text(yaml.safe_dump(config, allow_unicode=True))

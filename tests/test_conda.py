@@ -26,6 +26,8 @@ from test_style import FAMILIES
 
 from fgnet import ledger
 
+pytestmark = pytest.mark.workflow
+
 HERE = Path(__file__).parent / "conda"
 CONFIG = {
     **TINY,

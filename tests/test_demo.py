@@ -9,6 +9,8 @@ from chain import snakemake
 
 from fgnet import scores
 
+pytestmark = pytest.mark.workflow
+
 ROOT = Path(__file__).parent.parent
 DEMO: dict[str, Any] = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 AGGLOMERATION = next(iter(DEMO["agglomerate"]["methods"]))

@@ -15,6 +15,8 @@ from PIL import Image
 from fgnet import imageset, ledger, scores
 from fgnet.mask_scores import MaskScores, SetScores
 
+pytestmark = pytest.mark.workflow
+
 MODELS: dict[str, Any] = {
     "polyp": {
         "network": {

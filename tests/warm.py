@@ -1,13 +1,13 @@
-"""Snakemake loaded once: each run is a fork of that process, as loading it takes longer than a plan.
+"""Snakemake loaded once: each run is a fork of that process, as loading takes longer than a plan.
 
-What a run may find loaded is what does not depend on the run: snakemake, the settings' models, and
-what :mod:`fgnet.fingerprint` keeps by the text of a file. Tests that are about a start itself start a
-Python of their own: ``snakemake(..., own=True)`` of :mod:`chain`.
+A fork has loaded what does not depend on the run: snakemake, the models of settings, and what
+fgnet.fingerprint keeps by the text of a file. ``chain.snakemake(..., own=True)`` starts a Python.
 
 python warm.py < requests > answers, one line of JSON each
 """
 
 import atexit
+import importlib
 import json
 import os
 import re
@@ -18,6 +18,11 @@ import traceback
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+LOADED = (
+    "snakemake.cli", "smart_open", "fgnet.gpus", "fgnet.revision", "fgnet.report.private",
+    "fgnet.settings.config", "fgnet.settings.datasets",
+)  # fmt: skip
 
 
 @cache
@@ -49,16 +54,13 @@ def serve() -> None:
     """Load, then fork for each request; a request waits for the one before."""
     root = Path(__file__).parent.parent
     sys.path[0] = str(root)
-    import fgnet.gpus
-    import fgnet.report.private
-    import fgnet.revision
-    import fgnet.settings.config
-    import fgnet.settings.datasets
-    import smart_open  # noqa: F401, the forks have it then
-    import snakemake.cli
+    for name in LOADED:
+        importlib.import_module(name)
+    from snakemake.cli import get_argument_parser
+
     from fgnet.fingerprint import fingerprint
 
-    snakemake.cli.get_argument_parser()  # finds the plugins
+    get_argument_parser()  # finds the plugins
     rules = "".join(path.read_text() for path in (root / "workflow/rules").glob("*.smk"))
     for stage, step in re.findall(r'\bfingerprint\("(\w+)"(?:, "(\w+)")?\)', rules):
         fingerprint(stage, step or None)
