@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import torch
 import warm
+import warm_jobs
 import yaml
 
 ROOT = Path(__file__).parent.parent
@@ -31,7 +32,8 @@ def snakemake(
     """Run snakemake in a folder; its exit status and everything it said.
 
     Args:
-        own: start a Python for it, as a user does, instead of a fork of one that has it loaded.
+        own: start a Python for it and for each of its jobs, as a user's run does, instead of forks
+            of a process that has loaded what they need.
     """
     allowed()
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,7 +42,9 @@ def snakemake(
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     line = command(folder, path, *options)
     if not own:
-        return warm.run(line[3:], folder, environment)
+        plan = {"--dry-run", "--unlock", "--touch"} & set(options)
+        python = sys.executable if plan else warm_jobs.python()
+        return warm.run(line[3:], folder, environment, python)
     done = subprocess.run(
         line, capture_output=True, text=True, check=False, env=environment, cwd=folder
     )

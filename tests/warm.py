@@ -37,11 +37,14 @@ def process() -> "subprocess.Popen[str]":
     return found
 
 
-def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> tuple[int, str]:
-    """Run snakemake in a folder; its exit status and everything it said."""
+def run(
+    arguments: list[str], folder: Path, environment: dict[str, str], python: str
+) -> tuple[int, str]:
+    """Run snakemake in a folder, and its jobs by a python; all that it said and its exit status."""
     with tempfile.TemporaryDirectory() as place:
         said = [f"{place}/stdout", f"{place}/stderr"]
-        request = {"arguments": arguments, "folder": str(folder), "environment": environment}
+        request = {"arguments": arguments, "folder": str(folder), "environment": environment,
+                   "python": python}  # fmt: skip
         server = process()
         assert server.stdin and server.stdout
         server.stdin.write(json.dumps({**request, "said": said}) + "\n")
@@ -89,6 +92,7 @@ def answer(request: Any) -> int:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = ["snakemake", *request["arguments"]]
+    sys.executable = request["python"]  # the Snakefile puts its folder first on the path of jobs
     status = 1
     try:
         main(request["arguments"])
