@@ -14,6 +14,8 @@ import json
 import os
 import pkgutil
 import runpy
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,7 +31,7 @@ LATE = (
     "transformers.models.sam.modeling_sam", "transformers.models.clip.modeling_clip",
 )  # fmt: skip
 # run by the bare interpreter, in a hundredth of a second
-SHIM = """#!{python} -ISE
+CLIENT = """
 import json, os, socket, sys
 if sys.argv[1:2] != ["-m"] or not sys.argv[2].startswith("fgnet."):
     os.execv({python!r}, [{python!r}, *sys.argv[1:]])
@@ -46,9 +48,11 @@ sys.exit(int(job.recv(8) or b"1"))
 def python() -> str:
     """The program; it and the process behind it last as long as these tests."""
     folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
     address = str(folder / "socket")
-    shim = folder / "python"
-    shim.write_text(SHIM.format(python=sys.executable, address=address))
+    client, shim = folder / "client.py", folder / "python"
+    client.write_text(CLIENT.format(python=sys.executable, address=address))
+    shim.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, "-ISE", str(client)])} "$@"\n')
     shim.chmod(0o755)
     server = subprocess.Popen(
         [sys.executable, __file__, address], stdout=subprocess.PIPE, cwd=ROOT,
