@@ -494,7 +494,7 @@ def test_bad_input_stops_it_with_a_sentence(
 
 def test_a_training_outlives_its_workflow(tmp_path: Path) -> None:
     """Snakemake deletes what a killed job leaves; the state to resume from is not among it."""
-    train = {"steps": 120, "save_seconds": 0.01, "validate_every": 120}
+    train = {"steps": 40, "save_seconds": 0.01, "validate_every": 40}
     train["models"] = {"plain": {"network": {"kind": "superhuman", "filters": [4, 4],
                                              "strides": [[1, 2, 2]]}}}  # fmt: skip
     config = {**TINY, "train": {**TINY["train"], **train}}
