@@ -1,10 +1,13 @@
 # make demo: from generated EM to neurons with scores and pictures.   make test: every test.
+# make check: style, types and the tests that start no workflow.
 PYTHON ?= python3
 CORES ?= 2
 SAM2 = sam2==1.1.0
 MASK_SCORES = pysodmetrics==1.4.2
+# files in the order of tests/conftest.py, the longest first
+PYTEST = .venv/bin/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test install docs clean
+.PHONY: demo test check install docs clean
 
 demo: .venv/installed
 	.venv/bin/snakemake --cores $(CORES)
@@ -15,7 +18,10 @@ demo: .venv/installed
 install: .venv/installed
 
 test: .venv/tests-installed .venv-skeletons/installed
-	.venv/bin/python -m pytest -n $(CORES) --dist loadfile
+	$(PYTEST)
+
+check: .venv/tests-installed .venv-skeletons/installed
+	$(PYTEST) -m "not workflow"
 
 docs: .venv/installed
 	.venv/bin/python -m fgnet.settings.reference > docs/config.md

@@ -10,22 +10,44 @@ from typing import Any
 import h5py
 import numpy as np
 import torch
+import warm
+import warm_jobs
 import yaml
 
 ROOT = Path(__file__).parent.parent
 TINY: dict[str, Any] = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
 
+ALLOWED = True  # whether the test at work is marked as one that starts workflows
 
-def snakemake(folder: Path, config: dict[str, Any], *options: str) -> tuple[int, str]:
-    """Run snakemake in a folder; its exit status and everything it said."""
+
+def allowed() -> None:
+    """Raise where a test starts a workflow that is not marked so."""
+    if not ALLOWED:
+        raise RuntimeError("this test starts snakemake: mark it with pytest.mark.workflow")
+
+
+def snakemake(
+    folder: Path, config: dict[str, Any], *options: str, own: bool = False
+) -> tuple[int, str]:
+    """Run snakemake in a folder; its exit status and everything it said.
+
+    Args:
+        own: start a Python for it and for each of its jobs, as a user's run does, instead of forks
+            of a process that has loaded what they need.
+    """
+    allowed()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config file.yaml"
     path.write_text(yaml.safe_dump(config, allow_unicode=True))
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    line = command(folder, path, *options)
+    if not own:
+        plan = {"--dry-run", "--unlock", "--touch"} & set(options)
+        python = sys.executable if plan else warm_jobs.python()
+        return warm.run(line[3:], folder, environment, python)
     done = subprocess.run(
-        command(folder, path, *options), capture_output=True, text=True, check=False,
-        env=environment, cwd=folder,
-    )  # fmt: skip
+        line, capture_output=True, text=True, check=False, env=environment, cwd=folder
+    )
     return done.returncode, done.stdout + done.stderr
 
 

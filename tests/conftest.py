@@ -1,10 +1,14 @@
 """What the tests share: the folder of real volumes, and a run of the whole chain."""
 
+import fcntl
 import os
-from collections.abc import Iterator
+import shutil
+import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import chain as runs
 import numpy as np
 import pytest
 from chain import TINY, snakemake
@@ -16,6 +20,42 @@ ROOT = Path(__file__).parent.parent
 
 # jobs of several tests share the cores, where threads of torch that spin while they wait cost most
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# By what they take, the longest first, so that processes that share the files end at about the same
+# time; the first two need no chain, which the other process would have to wait for.
+LONGEST = (
+    "demo", "conda", "workflow", "images_workflow", "rerun", "slurm", "interruption", "refusals",
+    "style", "security", "elsewhere", "addresses", "train",
+)  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that read the chain, and order the files."""
+    for item in items:
+        if "chain" in getattr(item, "fixturenames", ()):
+            item.add_marker("workflow")
+    order = {f"test_{name}": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Only tests that are marked may start snakemake; `make check` leaves them out."""
+    runs.ALLOWED = item.get_closest_marker("workflow") is not None
+    return (yield)
+
+
+def watch(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse snakemake as a program of its own where :data:`chain.ALLOWED` says so."""
+    if event == "subprocess.Popen":
+        words = arguments[1] if isinstance(arguments[1], list | tuple) else [arguments[1]]
+        names = [Path(os.fsdecode(word)).name for word in words]
+        if "snakemake" in names and "--lint" not in names:
+            runs.allowed()
+
+
+sys.addaudithook(watch)
 
 
 @pytest.fixture(scope="session")
@@ -64,10 +104,23 @@ def normalized(path: Path, shape: tuple[int, int, int], seed: int = 0) -> Path:
     return path
 
 
+def shared(factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes that run these tests together."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 @pytest.fixture(scope="session")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of the tiny config, in a folder with an awkward name."""
-    folder = tmp_path_factory.mktemp("run") / 'it\'s a "folder"; with ä name'
-    status, text = snakemake(folder, TINY)
-    assert status == 0, text
+    """A finished run of the tiny config, copied to a folder with an awkward name."""
+    name = 'it\'s a "folder"; with ä name'
+    made = shared(tmp_path_factory) / "chain"
+    with made.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (made / "finished").exists():
+            status, text = snakemake(made / name, TINY, own=True)
+            assert status == 0, text
+            (made / "finished").touch()
+    folder = tmp_path_factory.mktemp("run") / name
+    shutil.copytree(made / name, folder)
     return folder

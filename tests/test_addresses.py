@@ -162,6 +162,7 @@ def test_a_secret_of_the_environment_is_in_nothing_that_is_kept(
     assert status == 0 and "Nothing to be done" in text, text
 
 
+@pytest.mark.workflow
 def test_a_password_comes_from_netrc_and_stays_there(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

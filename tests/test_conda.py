@@ -26,6 +26,8 @@ from test_style import FAMILIES
 
 from fgnet import ledger
 
+pytestmark = pytest.mark.workflow
+
 HERE = Path(__file__).parent / "conda"
 CONFIG = {
     **TINY,
@@ -68,8 +70,8 @@ def conda(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         **{
             name: value
             for name, value in os.environ.items()
-            # where the packages of this machine come from
-            if name in ("HOME", "OMP_NUM_THREADS") or name.startswith("PIP_")
+            # where the packages of this machine come from, and how threads wait
+            if name in ("HOME", "OMP_NUM_THREADS", "OMP_WAIT_POLICY") or name.startswith("PIP_")
         },
         "PATH": os.pathsep.join([str(front(folder / "front")), "/usr/bin", "/bin"]),
         "CONDA_FRONT": str(folder / "front"),

@@ -9,6 +9,8 @@ from chain import snakemake
 
 from fgnet import scores
 
+pytestmark = pytest.mark.workflow
+
 ROOT = Path(__file__).parent.parent
 DEMO: dict[str, Any] = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 AGGLOMERATION = next(iter(DEMO["agglomerate"]["methods"]))
@@ -25,7 +27,7 @@ def arand(folder: Path) -> float:
 
 @pytest.mark.slow
 def test_the_demo_reaches_its_score_by_training(tmp_path: Path) -> None:
-    status, text = snakemake(tmp_path, DEMO)
+    status, text = snakemake(tmp_path, DEMO, own=True)
     assert status == 0, text
     trained = arand(tmp_path)
     assert trained < 0.1

@@ -99,6 +99,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (None, ["--resources", "gpu=5"], 5),
     ],
 )
+@pytest.mark.workflow
 def test_as_many_jobs_at_a_time_as_there_are_gpus(
     machine: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, options: list[str],
     slots: int,

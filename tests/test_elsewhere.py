@@ -85,6 +85,7 @@ def run(
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.workflow
 def test_paths_may_be_relative_to_where_it_is_called(tmp_path: Path) -> None:
     """Called in one folder, the code in another, results in a third."""
     (tmp_path / "here").mkdir()
@@ -114,6 +115,7 @@ def module(
         yield 'github("owner/fgnet", path="workflow/Snakefile", tag="v0")', folder / "mine"
 
 
+@pytest.mark.workflow
 def test_a_workflow_takes_fgnet_as_a_module(module: tuple[str, Path], forge: Path) -> None:
     source, folder = module
     status, text = run(folder, forge, source)
@@ -136,6 +138,7 @@ def test_a_workflow_takes_fgnet_as_a_module(module: tuple[str, Path], forge: Pat
     assert "results/normalize/whole.h5" in made and "results/normalize/train.h5" not in made
 
 
+@pytest.mark.workflow
 def test_a_module_refuses_a_prefix_at_once(tmp_path: Path, forge: Path) -> None:
     status, text = run(
         tmp_path, forge, f'"{ROOT}/Snakefile"', "--dry-run", more='\n    prefix: "em"'

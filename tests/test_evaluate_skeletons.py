@@ -235,6 +235,7 @@ def test_the_environment_of_the_program_has_what_the_step_needs(
     assert place[:, 0].min() == 2 and place[:, 0].max() == 11
 
 
+@pytest.mark.workflow
 def test_the_rule_depends_on_its_own_settings(tmp_path: Path, kimimaro: Path) -> None:
     """Neither does the choice of the threshold depend on them."""
     output = "results/evaluate/skeletons/test.h5"

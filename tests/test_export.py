@@ -410,11 +410,12 @@ def scene(folder: Path, address: str = "http://elsewhere/v/x") -> Path:
     return folder / "served"
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[serve.Server]:
-    folder = scene(tmp_path)
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serve.Server]:
+    """A server of a scene, which only reads."""
+    folder = scene(tmp_path_factory.mktemp("scene"))
     (folder / "bytes").write_bytes(bytes(range(100)))
-    (folder / "way out").symlink_to(tmp_path / "in.h5")
+    (folder / "way out").symlink_to(folder.parent / "in.h5")
     with serve.server(folder, "127.0.0.1", 0) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

@@ -15,6 +15,8 @@ from PIL import Image
 from fgnet import imageset, ledger, scores
 from fgnet.mask_scores import MaskScores, SetScores
 
+pytestmark = pytest.mark.workflow
+
 MODELS: dict[str, Any] = {
     "polyp": {
         "network": {
@@ -43,7 +45,7 @@ CONFIG: dict[str, Any] = {
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run, in a folder with an awkward name."""
     folder = tmp_path_factory.mktemp("run") / "it's a set; with ä name"
-    status, text = snakemake(folder, CONFIG)
+    status, text = snakemake(folder, CONFIG, own=True)
     assert status == 0, text
     return folder
 
@@ -124,7 +126,7 @@ def test_both_systems_learn_real_polyps_by_heart(
     models = {
         name: {
             **{key: value for key, value in one["train"].items() if key != "models"},
-            "steps": 140, "crop": [1, 96, 128], "batch": 4, **one["train"]["models"][name],
+            "steps": 170, "crop": [1, 64, 96], "batch": 4, **one["train"]["models"][name],
         }
         for name, one in (("polyp", polyp), ("masg", masg))
     }  # fmt: skip

@@ -7,10 +7,13 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 import yaml
 from chain import TINY, command, results, snakemake
 
 from fgnet import ledger
+
+pytestmark = pytest.mark.workflow
 
 # twenty or more outside of CI
 MOMENTS = int(os.environ.get("FGNET_MOMENTS", "5"))

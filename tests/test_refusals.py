@@ -15,6 +15,8 @@ from chain import ROOT, TINY, changed, command, snakemake
 from server import Server
 from test_addresses import volume_file
 
+pytestmark = pytest.mark.workflow
+
 KEPT_APART = ("logs", "ledger", "benchmarks")
 RULES = {
     "normalize": 16, "train": 2000, "infer_shard": 16, "agglomerate": 16, "evaluate": 1,

@@ -175,6 +175,7 @@ NASTY = ["a $(touch pwned)", "b `touch pwned`", "c'; touch pwned; '", 'd"|touch 
          "j ä数", "k..", "l --help -rf"]  # fmt: skip
 
 
+@pytest.mark.workflow
 def test_hostile_names_in_a_whole_plan(tmp_path: Path) -> None:
     """The commands that Snakemake would run, run by bash with a python that does nothing."""
     phantom = {"shape": [16, 64, 64], "seed": 1}
@@ -233,6 +234,7 @@ def test_hostile_names_in_a_whole_plan(tmp_path: Path) -> None:
         "results/download/sam2/../x.pt",
     ],
 )
+@pytest.mark.workflow
 def test_no_target_leads_out_of_the_results(tmp_path: Path, target: str) -> None:
     status, text = snakemake(tmp_path, TINY, target, "--dry-run")
     assert status != 0 and "MissingRuleException" in text and "Traceback" not in text, text

@@ -31,7 +31,7 @@ CONFIG = {
 SHORT_OF_MEMORY = "report_data:mem_mb=50 + 4000 * (attempt - 1)"
 NEVER_ENOUGH = "report_train:mem_mb=50"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.workflow]
 
 
 @dataclass

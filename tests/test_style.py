@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from chain import TINY, snakemake
 
 from fgnet.fingerprint import ASIDE, PACKAGE, sources
 
@@ -36,6 +37,16 @@ def test_clean(command: list[str]) -> None:
         [BIN / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_make_check_runs_starts_no_workflow(tmp_path: Path) -> None:
+    """It leaves out the tests that are marked, and a test without the mark cannot start one."""
+    with pytest.raises(RuntimeError, match=r"mark it with pytest\.mark\.workflow"):
+        snakemake(tmp_path, TINY, "--dry-run")
+    with pytest.raises(RuntimeError, match=r"mark it with pytest\.mark\.workflow"):
+        subprocess.run([BIN / "snakemake", "--version"], check=True)
+    check = re.search(r"^check:.*\n\t(.*)$", (ROOT / "Makefile").read_text(), re.M)
+    assert check and '-m "not workflow"' in check[1]
 
 
 def test_environments_pin_what_the_requirements_pin() -> None:

@@ -94,15 +94,25 @@ def volume_file(tmp_path: Path) -> Path:
     return normalized(tmp_path / "v.h5", shape=(12, 48, 40))
 
 
+STRAIGHT = {"steps": 60, "learning_rate": 2e-3}
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What an uninterrupted training leaves, of the volume of every test."""
+    folder = tmp_path_factory.mktemp("straight")
+    assert train(folder, normalized(folder / "v.h5", shape=(12, 48, 40)), **STRAIGHT) == 0
+    return folder
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_training_ends_as_an_uninterrupted_one(
-    tmp_path: Path, volume_file: Path, number: signal.Signals
+    straight: Path, tmp_path: Path, volume_file: Path, number: signal.Signals
 ) -> None:
-    straight, stopped = tmp_path / "a", tmp_path / "b"
+    stopped = tmp_path / "b"
     killed = number == signal.SIGKILL
     # a kill finds what the last save left; other signals ask for a save
-    changes = {"steps": 60, "save_seconds": 1e-6 if killed else 3600, "learning_rate": 2e-3}
-    assert train(straight, volume_file, **changes) == 0
+    changes = {**STRAIGHT, "save_seconds": 1e-6 if killed else 3600}
     process = started(stopped, volume_file, **changes)
     sign = stopped / "saved.pt" if killed else stopped / "tensorboard"
     while not sign.exists():

@@ -60,9 +60,9 @@ def create(file: Path, prefix: Path) -> None:
     python = prefix / "bin" / "python"
     # the caller's own settings of Python are not those of the environment
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    subprocess.run(
-        [str(python), "-m", "pip", "install", "--quiet", "-r", str(listed)], check=True, env=clean
-    )
+    # of all that is installed, jobs load a small part, which Python compiles then
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--no-compile", "-r", str(listed)]
+    subprocess.run(pip, check=True, env=clean)
     (packages,) = prefix.glob("lib/python*/site-packages")
     shutil.copy(Path(__file__).with_name("witness.py"), packages / "sitecustomize.py")
 
