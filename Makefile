@@ -10,7 +10,8 @@ PYTEST = .venv/bin/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-r
 .PHONY: demo test check install docs clean
 
 demo: .venv/installed
-	.venv/bin/snakemake --cores $(CORES)
+	@start=$$(date +%s); set -x; .venv/bin/snakemake --cores $(CORES); status=$$?; set +x; \
+	echo "The demo ran for $$(($$(date +%s) - start)) s"; exit $$status
 	@cat results/report/scores.txt
 	@echo
 	@echo "The report: results/report/index.html"
@@ -29,10 +30,12 @@ docs: .venv/installed
 # sam2's own requirements and its build would fetch a second torch; its CUDA extension is not needed
 .venv/installed: requirements.txt Makefile
 	@echo "Installing into .venv: about 2.3 GB (more where torch comes as the CUDA build)"
-	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet $$(grep '^torch==' requirements.txt)
-	.venv/bin/python -m pip install --quiet -r requirements.txt
-	SAM2_BUILD_CUDA=0 .venv/bin/python -m pip install --quiet --no-build-isolation --no-deps $(SAM2)
+	@start=$$(date +%s); set -ex; \
+	$(PYTHON) -m venv .venv; \
+	.venv/bin/python -m pip install --quiet $$(grep '^torch==' requirements.txt); \
+	.venv/bin/python -m pip install --quiet -r requirements.txt; \
+	SAM2_BUILD_CUDA=0 .venv/bin/python -m pip install --quiet --no-build-isolation --no-deps $(SAM2); \
+	set +x; echo "Installed in $$(($$(date +%s) - start)) s"
 	touch $@
 
 # what scores of masks are held against asks for numpy below 2 and does without
