@@ -14,6 +14,7 @@ import json
 import os
 import pkgutil
 import runpy
+import select
 import shlex
 import shutil
 import signal
@@ -55,7 +56,8 @@ def python() -> str:
     shim.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, "-ISE", str(client)])} "$@"\n')
     shim.chmod(0o755)
     server = subprocess.Popen(
-        [sys.executable, __file__, address], stdout=subprocess.PIPE, cwd=ROOT,
+        [sys.executable, __file__, address], cwd=ROOT, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     atexit.register(server.kill)
@@ -77,7 +79,8 @@ def serve(address: str) -> None:
     listening.listen(16)
     print("ready", flush=True)
     signal.signal(signal.SIGCHLD, lambda *_: ended())
-    while True:
+    # until the tests end, however they do
+    while sys.stdin not in select.select([listening, sys.stdin], [], [])[0]:
         job, _ = listening.accept()
         if not os.fork():
             listening.close()
