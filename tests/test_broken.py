@@ -323,9 +323,15 @@ def test_one_sentence_and_nothing_left(
 
 
 def as_process(folder: Path, entry: dict[str, Any], out: Path, *before: str) -> tuple[int, str]:
-    """A real process; as an unprivileged user where this one is root."""
+    """A real process; as an unprivileged user where this one is root.
+
+    All that a download imports is imported before, as such a user may not read the packages.
+    """
     code = (
-        "import os, sys; from fgnet import command; from fgnet.download.__main__ import *; "
+        "import importlib, os, pkgutil, sys; from fgnet import command, download; "
+        "[importlib.import_module(one.name) for one in "
+        "pkgutil.walk_packages(download.__path__, 'fgnet.download.')]; "
+        "from fgnet.download.__main__ import *; "
         "os.getuid() == 0 and '--nobody' in sys.argv and (os.setgid(65534), os.setuid(65534)); "
         "sys.exit(command.main(arguments(), command.run_step, "
         "[one for one in sys.argv[1:] if one != '--nobody']))"

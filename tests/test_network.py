@@ -238,7 +238,7 @@ def test_a_layer_whose_server_stalls_is_asked_again(tmp_path: Path, server: Serv
                      and len(server.files[n]) > 600 and not n.endswith(".json"))  # fmt: skip
         server.stalls[chunk] = 1
         entry = {"source": url, "voxel_size": [40, 4, 4]}
-        got = download(tmp_path / make.__name__, entry, timeout=0.3)
+        got = download(tmp_path / make.__name__, entry, timeout=1)
         assert np.array_equal(got, RAW)
         assert server.stalls[chunk] == 0
 
