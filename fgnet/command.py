@@ -85,7 +85,7 @@ def main(
 
 
 def prefix(path: Path | None) -> str:
-    """What begins each line of a job of the workflow, as the terminal shows lines of several.
+    """The beginning of a job's log lines: its name, as the terminal shows lines of several jobs.
 
     Args:
         path: of the job's entry in the ledger; None outside of the workflow.

@@ -14,8 +14,8 @@ from fgnet.parsed import Kept, Parsed
 
 PACKAGE = Path(__file__).parent
 
-# What a job says of itself, how it ends, how files come into place and what tells code apart: no
-# result holds any of it.
+# No result holds anything of these modules: a job's words, its end, its threads and GPU, how its
+# files come into place, and fingerprints themselves.
 ASIDE = frozenset(
     {"command", "counters", "errors", "fingerprint", "gpus", "ledger", "parsed",
      "processors", "progress", "revision", "silence", "whole"}
@@ -75,7 +75,7 @@ class Code:
         return self._located[module]
 
     def parsed(self, path: Path) -> Parsed:
-        """What a file of the package holds."""
+        """A parsed file of the package."""
         if path not in self._parsed:
             self._parsed[path] = self._kept.parsed(path.read_bytes())
         return self._parsed[path]
@@ -112,7 +112,7 @@ def locate(module: str, package: Path) -> Path | None:
 
 
 def inside(names: Iterable[str], package: str) -> list[str]:
-    """Those of imported names that lie in the package, and the packages around them."""
+    """The imported names that lie in the package, and the packages around them."""
     return [
         ".".join(parts[:length])
         for name in names

@@ -1,4 +1,4 @@
-"""What a fingerprint needs of a source file, parsed once and kept on disk.
+"""Source files parsed for fingerprints: once each, the outcome kept on disk.
 
 Parsing the package takes seconds of a processor, and every job of a cluster asks for every rule's
 fingerprint. Contents are told by the digest of their bytes, so that times and paths do not matter.
@@ -27,7 +27,7 @@ LARGEST = 2 << 20  # bytes of a file of Kept, several times what the package's o
 
 @dataclass(frozen=True)
 class Parsed:
-    """Of a source file.
+    """A source file's code without its words, and its imports.
 
     Attributes:
         bare: see :func:`bare`.
@@ -88,7 +88,7 @@ def bare(text: str, tree: ast.Module) -> str:
 
 
 def prose(text: str, tree: ast.Module) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where texts for people begin and end (line, character): docstrings and WORDS."""
+    """Begin and end (line, character) of each text for people: docstrings and WORDS."""
     found: list[ast.expr] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -120,7 +120,7 @@ class Kept:
         self._new = False
 
     def parsed(self, source: bytes) -> Parsed:
-        """What a content holds, from the file or parsed now."""
+        """The parsed content, from the kept file or parsed now."""
         key = hashlib.sha256(source).hexdigest()
         if key not in self._used:
             self._new |= key not in self._before
@@ -152,7 +152,7 @@ class Kept:
 
 
 def places(package: Path) -> Iterator[Path]:
-    """Where a package's file may lie, the best place first.
+    """The paths at which a package's file may lie, the best first.
 
     Beside the code, where Python itself keeps what it parses: there it serves every working folder
     and every machine that sees the code, and goes when the code does. Code that is installed for

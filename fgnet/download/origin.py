@@ -1,4 +1,4 @@
-"""Where a volume comes from: its files, whatever their formats, or the phantom."""
+"""The layers of a volume, read from its files of any format or generated as a phantom."""
 
 from contextlib import ExitStack
 

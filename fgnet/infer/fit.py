@@ -1,4 +1,4 @@
-"""Whether a model can be used on a volume, where and at which precision, and for which maps."""
+"""Checks that a model fits a volume; chooses its device, its precision and the maps to keep."""
 
 import json
 import logging

@@ -1,10 +1,11 @@
 """A 3-D convolution that is right and fast on a processor, too.
 
 In float32 torch (aten/native/Convolution.cpp, ``use_mkldnn``) hands a single crop whose channels,
-sections and rows are few to a kernel that is up to ten times slower than oneDNN's, and computes
-kernels of one voxel slower than a matrix product does. In bfloat16 the gradient of the weights is
-wrong (torch 2.13, oneDNN) where an image is shorter than the kernel, such as 2 sections under a
-kernel of 3; such a convolution runs in float32. All else differs by rounding alone.
+sections and rows are few to a slow kernel of its own, not to oneDNN (on AVX2 a training step took
+twice as long), and computes kernels of one voxel slower than a matrix product does. In bfloat16
+the gradient of the weights is wrong (torch 2.13, oneDNN) where an image is shorter than the
+kernel, such as 2 sections under a kernel of 3; such a convolution runs in float32. All else
+differs by rounding alone.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""What a training leaves in tables: its history, and what made it. Written without torch."""
+"""The tables that a training leaves: its history, and a record of its inputs and cost."""
 
 import csv
 import json
@@ -29,7 +29,7 @@ def write_history(path: Path, rows: Iterable[Mapping[str, float]], precision: st
 
 
 def write_made_by(path: Path, model: Model, inputs: list[Path], **cost: float) -> None:
-    """What made the checkpoint and what it cost, as JSON."""
+    """Write the checkpoint's settings, inputs and cost as JSON."""
     made_by = volume.record("train", model.model_dump(mode="json"), inputs)
     with whole_or_nothing(path) as partial:
         partial.write_text(

@@ -50,8 +50,6 @@ def run(
     # not among the outputs, which Snakemake deletes when a job is killed
     path = output.with_name("saved.pt")
     with processes.joined() as group, only_writer(group, path):
-        if not group.first:
-            logging.getLogger().setLevel(logging.WARNING)
         device = group.device(devices.choose(model.device))
         share = max(1, processors.threads(threads) // group.world)
         LOG.info("training on %s, %d processes of %d threads", device, group.world, share)
