@@ -167,19 +167,30 @@ class Noise:
         cells = [int(e / s) + 3 for e, s in zip(extent, self.spacing, strict=True)]
         grid = ndimage.gaussian_filter(rng.standard_normal(cells, np.float32), 1.0, mode="wrap")
         self.grid = grid / grid.std()
-        self.weights = [self._weights(axis) for axis in (1, 2)]
+        self.corners = [self._corners(axis) for axis in (1, 2)]
 
-    def _weights(self, axis: int) -> Floats:
-        """A matrix that interpolates grid values at the voxels of one axis."""
+    def _corners(self, axis: int) -> tuple[Indices, Floats]:
+        """For the voxels of one axis the grid value before each, and the next one's share."""
         place = (np.arange(self.shape[axis]) + 0.5) * self.voxel_size[axis] / self.spacing[axis]
-        cells = np.arange(self.grid.shape[axis])
-        return np.asarray(np.maximum(0, 1 - np.abs(place[:, None] - cells)), np.float32)
+        before = np.floor(place).astype(np.intp)
+        return before, (place - before).astype(np.float32)
 
     def plane(self, z: float) -> Floats:
-        """The noise (y, x) at a height z in nm."""
+        """The noise (y, x) at a height z in nm.
+
+        Interpolated value by value: a product of matrices is rounded as the processor's library
+        likes, and the same seed would draw another volume elsewhere.
+        """
         low, part = divmod(max(z, 0.0) / self.spacing[0], 1.0)
-        plane = (1 - part) * self.grid[int(low)] + part * self.grid[int(low) + 1]
-        return np.asarray(self.weights[0] @ plane @ self.weights[1].T, np.float32)
+        plane = _between(self.grid[int(low)], self.grid[int(low) + 1], np.float32(part))
+        (row, down), (column, across) = self.corners
+        plane = _between(plane[row], plane[row + 1], down[:, None])
+        return _between(plane[:, column], plane[:, column + 1], across)
+
+
+def _between(one: Floats, two: Floats, share: Floats | np.float32) -> Floats:
+    """From one (share 0) to the other (share 1)."""
+    return np.asarray((1 - share) * one + share * two, np.float32)
 
 
 def thin_slices(settings: Phantom) -> int:

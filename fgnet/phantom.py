@@ -137,7 +137,12 @@ class _Painter:
         outside = np.full(ids.shape, -100.0, np.float32)
         if self.mitochondria is None:
             return outside
-        power, index = self.mitochondria.nearest(self.flat + np.array((z, 0, 0)), within=100.0**2)
+        # no other neurite holds a mitochondrion, and the search is the dear part
+        among = np.isin(ids, self.hosts).ravel()
+        power, index = np.full(ids.size, np.inf), np.full(ids.size, len(self.hosts))
+        power[among], index[among] = self.mitochondria.nearest(
+            self.flat[among] + np.array((z, 0, 0)), within=100.0**2
+        )
         power, index = power.reshape(ids.shape), index.reshape(ids.shape)
         host = np.append(self.hosts, 0)[index] == ids
         depth = -power / (2 * 0.75 * self.mitochondria.largest) + 8 * self.bulge.plane(z)
