@@ -1,5 +1,6 @@
 """The networks: every switch shown on the graph, and the official checkpoint layout."""
 
+import copy
 import importlib.util
 import re
 from pathlib import Path
@@ -16,7 +17,7 @@ from fgnet.model.build import build, load_official
 from fgnet.model.convolution import Conv3d
 from fgnet.model.counts import parameters, parts
 from fgnet.model.losses import affinity_loss, balance, border_dice
-from fgnet.model.sam2 import Sam2Encoder
+from fgnet.model.sam2 import Sam2Encoder, build_trunk
 from fgnet.settings.encoders import Sam2
 from fgnet.settings.network import (
     FGNetNetwork,
@@ -198,7 +199,28 @@ def test_an_official_checkpoint_gives_the_packages_own_features(tmp_path: Path, 
     crop = torch.rand(1, 1, 2, 64, 64)
     images = (crop[0, 0, :, None].expand(-1, 3, -1, -1) - encoder.mean) / encoder.std
     for ours, theirs in zip(encoder(crop), whole.image_encoder.trunk(images), strict=True):
-        assert torch.equal(ours[0].transpose(0, 1), theirs)
+        torch.testing.assert_close(ours[0].transpose(0, 1), theirs, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("height, width", [(32, 32), (96, 160), (192, 192), (224, 64), (256, 256)])
+def test_attention_without_padding_is_the_packages_own(height: int, width: int) -> None:
+    """Features and gradients; maps of fewer tokens than a window, as many, and more."""
+    from sam2.modeling.backbones.hieradet import MultiScaleBlock
+
+    torch.manual_seed(0)
+    ours = build_trunk(Sam2(size="tiny"))
+    theirs = copy.deepcopy(ours)
+    for block in theirs.blocks:  # type: ignore[union-attr]
+        block.__class__ = MultiScaleBlock
+    images = torch.randn(1, 3, height, width)
+    weight = "blocks.10.attn.qkv.weight"
+    found = []
+    for trunk in (ours, theirs):
+        maps = trunk(images)
+        sum(m.square().sum() for m in maps).backward()
+        found.append([*maps, trunk.get_parameter(weight).grad])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4 * float(other.abs().max()), rtol=1e-3)
 
 
 def test_a_wrong_or_damaged_checkpoint_is_refused(tmp_path: Path) -> None:

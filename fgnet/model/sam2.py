@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from fgnet import tensors
 from fgnet.errors import InputError
 from fgnet.model import prompts
+from fgnet.model.windows import unpadded
 from fgnet.settings.encoders import Sam2
 
 STRIDES = (4, 8, 16, 32)
@@ -115,7 +116,10 @@ class Sam2Encoder(nn.Module):
 
 
 def build_trunk(settings: Sam2) -> nn.Module:
-    """The package's Hiera trunk for a version and size, with random weights."""
+    """The package's Hiera trunk for a version and size, with random weights.
+
+    It attends as the package's own does, but without the work on padding.
+    """
     from hydra.utils import instantiate  # slow to import and needed here alone
 
     folder, stem = (
@@ -125,6 +129,7 @@ def build_trunk(settings: Sam2) -> nn.Module:
     with resources.as_file(resources.files("sam2") / name) as path:
         config = OmegaConf.load(path)
     trunk: nn.Module = instantiate(config.model.image_encoder.trunk)
+    unpadded(trunk)
     return trunk
 
 
