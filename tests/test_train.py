@@ -94,7 +94,7 @@ def volume_file(tmp_path: Path) -> Path:
     return normalized(tmp_path / "v.h5", shape=(12, 48, 40))
 
 
-STRAIGHT = {"steps": 60, "learning_rate": 2e-3}
+STRAIGHT = {"steps": 60, "learning_rate": 2e-3, "optimizer": "muon"}
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +243,25 @@ def test_the_fields_adam_is_what_it_says() -> None:
     assert (group["eps"], group["amsgrad"], group["betas"], group["weight_decay"]) == (
         0.01, True, (0.9, 0.999), 1e-6,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(8, 3, 3, 3, 3), (64, 12, 1, 1, 1), (6, 6)])
+def test_muon_moves_a_weight_alike_in_all_directions(shape: tuple[int, ...]) -> None:
+    """The direction of the step has the gradient's singular vectors and values near one."""
+    torch.manual_seed(0)
+    layer = nn.Module()
+    layer.weight, layer.bias = nn.Parameter(torch.ones(shape)), nn.Parameter(torch.ones(4))
+    settings = Model.checked({**SETTINGS, "optimizer": "muon", "weight_decay": 0.1})
+    found = optimization.optimizer(layer, settings)
+    layer.weight.grad, layer.bias.grad = torch.randn(shape), torch.ones(4)
+    u, _, v = torch.linalg.svd(layer.weight.grad.flatten(1), full_matrices=False)
+    found.step()
+    rate = settings.learning_rate
+    assert layer.bias.tolist() == pytest.approx([1 - 0.1 * rate - rate] * 4)  # AdamW's
+    moved = (1 - 0.1 * rate - layer.weight.detach()).flatten(1)
+    values = u.T @ moved @ v.T / (rate * 0.2 * max(moved.shape) ** 0.5)
+    assert 0.6 < float(values.diagonal().min()) <= float(values.diagonal().max()) < 1.3
+    assert float((values - values.diagonal().diag()).abs().max()) < 0.01
 
 
 def test_rates_over_time() -> None:
@@ -506,3 +525,18 @@ def test_a_checkpoint_of_another_network_is_refused(
     given = str(tmp_path / "c.pt")
     assert train(tmp_path / "out", volume_file, network=other, checkpoint=given) == 2
     assert "another network" in capsys.readouterr().err
+
+
+def test_a_checkpoint_of_an_earlier_decoder_is_refused(
+    tmp_path: Path, volume_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As it is taken, before anything is inferred; also by what asks for its weights."""
+    assert train(tmp_path, volume_file, steps=0) == 0
+    old = checkpoint.load(tmp_path / "c.pt")
+    del old.weights["refined.project.0.weight"]
+    old.weights["refined.up.0.shortcut.weight"] = torch.zeros(4, 8, 1, 1, 1)
+    checkpoint.save(tmp_path / "old.pt", old)
+    assert train(tmp_path / "out", volume_file, checkpoint=str(tmp_path / "old.pt")) == 2
+    assert "refined decoder was another; train it again" in capsys.readouterr().err
+    with pytest.raises(InputError, match="refined decoder was another"):
+        checkpoint.load(tmp_path / "old.pt")
