@@ -110,10 +110,11 @@ class Training(Section):
         description="Weight of the loss of each further map (coarse affinities, side outputs, "
         "edges) beside the refined one's.",
     )
-    optimizer: Literal["adamw", "adam"] = Field(
+    optimizer: Literal["adamw", "adam", "muon"] = Field(
         "adamw",
         description="AdamW; or Adam as the field sets it since SuperHuman's code: eps 0.01 and "
-        "amsgrad, weight decay added to the gradient.",
+        "amsgrad, weight decay added to the gradient; or Muon for weights, AdamW for the rest and "
+        "for the SAM encoder.",
     )
     learning_rate: float = Field(1e-4, gt=0, description="Learning rate.")
     sam2_learning_rate: float = Field(

@@ -9,25 +9,37 @@ import torch
 from torch import nn
 
 from fgnet.settings.train import Training
+from fgnet.train.muon import Muon, Together, is_matrix
 
 # parameters with a learning rate of their own: an encoder's, but for what was put into it
 ENCODER = re.compile(r"(sam2\.)?encoder\.(?!.*\bprompt\.)")
 
 
-def optimizer(network: nn.Module, settings: Training) -> torch.optim.Optimizer:
+def optimizer(network: nn.Module, settings: Training) -> torch.optim.Optimizer | Together:
     """The optimizer of the parameters that are trained; each group keeps its ``base`` rate."""
     named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
     sam2 = [p for name, p in named if ENCODER.match(name)]
     rest = [p for name, p in named if not ENCODER.match(name)]
-    groups: list[dict[str, Any]] = [
-        {"params": sam2, "lr": settings.sam2_learning_rate, "base": settings.sam2_learning_rate},
-        {"params": rest, "lr": settings.learning_rate, "base": settings.learning_rate},
-    ]
-    groups = [group for group in groups if group["params"]]
+
+    def groups(parameters: list[nn.Parameter], rate: float) -> list[dict[str, Any]]:
+        return [{"params": parameters, "lr": rate, "base": rate}] if parameters else []
+
+    encoder = groups(sam2, settings.sam2_learning_rate)
+    if settings.optimizer == "muon":
+        # AdamW for what is no matrix, and for an encoder, which AdamW has trained before
+        matrices = [p for p in rest if is_matrix(p)]
+        others = [p for p in rest if not is_matrix(p)]
+        return Together(
+            Muon(groups(matrices, settings.learning_rate), settings.weight_decay),
+            torch.optim.AdamW(
+                encoder + groups(others, settings.learning_rate), weight_decay=settings.weight_decay
+            ),
+        )
+    both = encoder + groups(rest, settings.learning_rate)
     if settings.optimizer == "adam":
         # as weih527/SuperHuman
-        return torch.optim.Adam(groups, eps=0.01, weight_decay=settings.weight_decay, amsgrad=True)
-    return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+        return torch.optim.Adam(both, eps=0.01, weight_decay=settings.weight_decay, amsgrad=True)
+    return torch.optim.AdamW(both, weight_decay=settings.weight_decay)
 
 
 def rate(settings: Training, step: int, progress: float) -> float:
