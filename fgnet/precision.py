@@ -1,7 +1,9 @@
 """At which precision a network runs, settled where the job runs.
 
 torch computes in bfloat16 on every processor, but without instructions for it one 3-D convolution
-takes 5 to 140 times as long as in float32 (pytorch issues 118499, 146508, 183815).
+takes 5 to 140 times as long as in float32 (pytorch issues 118499, 146508, 183815). AVX512-BF16
+alone, without AMX, made training steps and inference a quarter to three quarters slower than
+float32 (docs/results.md), since values are converted back and forth around its few instructions.
 """
 
 import logging
@@ -14,6 +16,7 @@ from torch import Tensor
 
 from fgnet import ledger
 from fgnet.errors import InputError
+from fgnet.model.convolution import Conv3d
 from fgnet.settings.base import Precision
 
 LOG = logging.getLogger(__name__)
@@ -31,8 +34,7 @@ def settled(wanted: Precision, device: torch.device) -> Exact:
     where, fast = instructions(device), bfloat16_is_fast(device)
     if wanted == "auto":
         chosen: Exact = "bfloat16" if fast else "float32"
-        reason = "fast" if fast else "slow"
-        LOG.info("precision: %s, chosen as bfloat16 is %s on %s", chosen, reason, where)
+        LOG.info("precision: %s, the faster one on %s", chosen, where)
     else:
         chosen = wanted
         LOG.info("precision: %s, as the settings say, on %s", chosen, where)
@@ -42,25 +44,34 @@ def settled(wanted: Precision, device: torch.device) -> Exact:
                 f"precision: bfloat16 was asked for, and {where} cannot compute in it; set auto "
                 "or float32"
             )
-        LOG.warning(
-            "precision: bfloat16 is slow on %s: one convolution takes %.1f times as long as in "
-            "float32; set auto or float32", where, slowdown(device),
-        )  # fmt: skip
+        ratio = slowdown(device)
+        if ratio > 1:
+            LOG.warning(
+                "precision: bfloat16 is slow on %s: one convolution takes %.1f times as long as in "
+                "float32; set auto or float32", where, ratio,
+            )  # fmt: skip
     ledger.computed(chosen, where)
     return chosen
 
 
 def bfloat16_is_fast(device: torch.device) -> bool:
-    """Whether the device has instructions for bfloat16 and torch uses them."""
+    """Whether torch computes faster in bfloat16 than in float32 on the device."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= AMPERE
     has = torch.cpu.get_capabilities()
     if has["architecture"] != "x86_64":
         return bool(has.get("bf16", False))
+    return "AMX" in of_bfloat16()
+
+
+def of_bfloat16() -> list[str]:
+    """The instructions for bfloat16 that torch uses on an x86 processor."""
     # oneDNN obeys ONEDNN_MAX_CPU_ISA, and calls every AVX512 fit; cpuinfo knows the instructions
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and bool(
-        has.get("avx512_bf16") or has.get("amx_bf16")
-    )
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return []
+    has = torch.cpu.get_capabilities()
+    names = {"avx512_bf16": "bfloat16", "amx_bf16": "AMX"}
+    return [name for key, name in names.items() if has.get(key)]
 
 
 def instructions(device: torch.device) -> str:
@@ -69,12 +80,14 @@ def instructions(device: torch.device) -> str:
         major, minor = torch.cuda.get_device_capability(device)
         return f"{torch.cuda.get_device_name(device)} (compute capability {major}.{minor})"
     found = torch.backends.cpu.get_cpu_capability()
-    return f"{found} with bfloat16" if bfloat16_is_fast(device) else found
+    x86 = torch.cpu.get_capabilities()["architecture"] == "x86_64"
+    more = of_bfloat16() if x86 else ["bfloat16"] if bfloat16_is_fast(device) else []
+    return " with ".join([found, *([" and ".join(more)] if more else [])])
 
 
 def slowdown(device: torch.device) -> float:
     """Seconds of one 3-D convolution in bfloat16 over those in float32, the faster of two each."""
-    layer = torch.nn.Conv3d(CHANNELS, CHANNELS, 3, padding=1).to(device)
+    layer = Conv3d(CHANNELS, CHANNELS, 3).to(device)
     image = torch.zeros(1, CHANNELS, *GRID, device=device)
     taken = {}
     for dtype in (torch.float32, torch.bfloat16):
