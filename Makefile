@@ -4,6 +4,8 @@ PYTHON ?= python3
 CORES ?= 2
 SAM2 = sam2==1.1.0
 MASK_SCORES = pysodmetrics==1.4.2
+# Python compiles what it imports, a small part of what is installed, when it first does
+PIP = -m pip install --quiet --no-compile
 # files in the order of tests/conftest.py, the longest first
 PYTEST = .venv/bin/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 
@@ -32,22 +34,22 @@ docs: .venv/installed
 	@echo "Installing into .venv: about 2.3 GB (more where torch comes as the CUDA build)"
 	@start=$$(date +%s); set -ex; \
 	$(PYTHON) -m venv .venv; \
-	.venv/bin/python -m pip install --quiet $$(grep '^torch==' requirements.txt); \
-	.venv/bin/python -m pip install --quiet -r requirements.txt; \
-	SAM2_BUILD_CUDA=0 .venv/bin/python -m pip install --quiet --no-build-isolation --no-deps $(SAM2); \
+	.venv/bin/python $(PIP) $$(grep '^torch==' requirements.txt); \
+	.venv/bin/python $(PIP) -r requirements.txt; \
+	SAM2_BUILD_CUDA=0 .venv/bin/python $(PIP) --no-build-isolation --no-deps $(SAM2); \
 	set +x; echo "Installed in $$(($$(date +%s) - start)) s"
 	touch $@
 
 # what scores of masks are held against asks for numpy below 2 and does without
 .venv/tests-installed: .venv/installed requirements-test.txt Makefile
-	.venv/bin/python -m pip install --quiet -r requirements-test.txt
-	.venv/bin/python -m pip install --quiet --no-deps $(MASK_SCORES)
+	.venv/bin/python $(PIP) -r requirements-test.txt
+	.venv/bin/python $(PIP) --no-deps $(MASK_SCORES)
 	touch $@
 
 # centre lines are drawn by GPL programs, which stay apart from everything that imports fgnet's rest
 .venv-skeletons/installed: requirements-skeletons.txt
 	$(PYTHON) -m venv .venv-skeletons
-	.venv-skeletons/bin/python -m pip install --quiet -r requirements-skeletons.txt
+	.venv-skeletons/bin/python $(PIP) -r requirements-skeletons.txt
 	touch $@
 
 clean:

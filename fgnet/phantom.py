@@ -138,12 +138,11 @@ class _Painter:
         if self.mitochondria is None:
             return outside
         # no other neurite holds a mitochondrion, and the search is the dear part
-        among = np.isin(ids, self.hosts).ravel()
-        power, index = np.full(ids.size, np.inf), np.full(ids.size, len(self.hosts))
-        power[among], index[among] = self.mitochondria.nearest(
-            self.flat[among] + np.array((z, 0, 0)), within=100.0**2
-        )
-        power, index = power.reshape(ids.shape), index.reshape(ids.shape)
+        among = np.isin(ids, self.hosts)
+        power = np.full(ids.shape, np.inf)
+        index = np.full(ids.shape, len(self.hosts))
+        places = self.flat[among.ravel()] + np.array((z, 0, 0))
+        power[among], index[among] = self.mitochondria.nearest(places, within=100.0**2)
         host = np.append(self.hosts, 0)[index] == ids
         depth = -power / (2 * 0.75 * self.mitochondria.largest) + 8 * self.bulge.plane(z)
         free = distance - self.settings.membrane_width / 2 - 8
