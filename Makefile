@@ -6,8 +6,9 @@ SAM2 = sam2==1.1.0
 MASK_SCORES = pysodmetrics==1.4.2
 # Python compiles what it imports, a small part of what is installed, when it first does
 PIP = -m pip install --quiet --no-compile
-# files in the order of tests/conftest.py, the longest first
-PYTEST = .venv/bin/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
+# files in the order of tests/conftest.py, the longest first; a process more than cores, as a third of
+# the tests' time is waiting
+PYTEST = .venv/bin/python -m pytest -n $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test check install docs clean
 

@@ -22,9 +22,9 @@ ROOT = Path(__file__).parent.parent
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # By what they take, the longest first, so that processes that share the files end at about the same
-# time; the first two need no chain, which the other process would have to wait for.
+# time. The first three need the chain late, which one process makes and the others wait for.
 LONGEST = (
-    "demo", "conda", "workflow", "images_workflow", "rerun", "slurm", "interruption", "refusals",
+    "conda", "demo", "slurm", "workflow", "images_workflow", "rerun", "interruption", "refusals",
     "style", "security", "elsewhere", "addresses", "train",
 )  # fmt: skip
 
