@@ -4,7 +4,7 @@ PYTHON ?= python3
 CORES ?= 2
 SAM2 = sam2==1.1.0
 MASK_SCORES = pysodmetrics==1.4.2
-# Python compiles what it imports, a small part of what is installed, when it first does
+# Python compiles a module at its first import, and few of all that is installed are imported
 PIP = -m pip install --quiet --no-compile
 # files in the order of tests/conftest.py, the longest first; a process more than cores, as a third of
 # the tests' time is waiting

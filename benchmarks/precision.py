@@ -35,7 +35,7 @@ HELD_BACK = {
 
 
 def fastest(work: Callable[[], Any], repeats: int) -> float:
-    """Processor seconds of the fastest of several runs after one; of that one where no more are."""
+    """Processor seconds of the fastest run after a warm-up; without repeats, of the warm-up."""
     taken = []
     for _ in range(repeats + 1):
         start = time.process_time()

@@ -18,7 +18,6 @@ if TYPE_CHECKING:  # who takes a checkpoint does without torch, and imports it w
     from torch import Tensor, nn
 
 FORMAT = "fgnet checkpoint 1"
-JOINED = "refined.up.0.shortcut.weight"  # in FGNets whose refined decoder stacked its maps
 NETWORK: TypeAdapter[Any] = TypeAdapter(Network)
 
 
@@ -69,7 +68,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint. Raises InputError for a file that is none, is damaged, or too old."""
+    """Read a checkpoint. Raises InputError for a file that is none, or is damaged."""
     from fgnet import tensors
 
     if not path.is_file():
@@ -86,7 +85,7 @@ def load(path: Path) -> Checkpoint:
             "results/train folder"
         )
     try:
-        return current(path, Checkpoint(**values))
+        return Checkpoint(**values)
     except TypeError as error:
         raise InputError(
             f"checkpoint: {str(path)!r} has not what a checkpoint has ({error}); train it again"
@@ -98,17 +97,7 @@ def without_weights(path: Path) -> Checkpoint:
     values = pickled.read(path)
     if isinstance(values, dict) and values.pop("format", None) == FORMAT:
         try:
-            return replace(current(path, Checkpoint(**values)), weights={})
+            return replace(Checkpoint(**values), weights={})
         except TypeError:  # told below
             pass
     return replace(load(path), weights={})
-
-
-def current(path: Path, found: Checkpoint) -> Checkpoint:
-    """The same checkpoint. Raises InputError for a network that is built otherwise today."""
-    if found.network.get("kind") == "fgnet" and JOINED in found.weights:
-        raise InputError(
-            f"checkpoint: {str(path)!r} holds an FGNet of an earlier fgnet, whose refined "
-            "decoder was another; train it again, or infer with the version in its made_by.json"
-        )
-    return found

@@ -170,7 +170,7 @@ class Noise:
         self.corners = [self._corners(axis) for axis in (1, 2)]
 
     def _corners(self, axis: int) -> tuple[Indices, Floats]:
-        """For the voxels of one axis the grid value before each, and the next one's share."""
+        """The index of the grid value before each voxel of an axis, and the next one's weight."""
         place = (np.arange(self.shape[axis]) + 0.5) * self.voxel_size[axis] / self.spacing[axis]
         before = np.floor(place).astype(np.intp)
         return before, (place - before).astype(np.float32)
@@ -178,8 +178,8 @@ class Noise:
     def plane(self, z: float) -> Floats:
         """The noise (y, x) at a height z in nm.
 
-        Interpolated value by value: a product of matrices is rounded as the processor's library
-        likes, and the same seed would draw another volume elsewhere.
+        Values are interpolated one by one. A product of matrices is rounded otherwise on each
+        processor, and the same seed would draw another volume.
         """
         low, part = divmod(max(z, 0.0) / self.spacing[0], 1.0)
         plane = _between(self.grid[int(low)], self.grid[int(low) + 1], np.float32(part))

@@ -137,7 +137,7 @@ class _Painter:
         outside = np.full(ids.shape, -100.0, np.float32)
         if self.mitochondria is None:
             return outside
-        # no other neurite holds a mitochondrion, and the search is the dear part
+        # only hosts hold mitochondria, and the search is slow
         among = np.isin(ids, self.hosts)
         power = np.full(ids.shape, np.inf)
         index = np.full(ids.shape, len(self.hosts))

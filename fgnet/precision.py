@@ -1,12 +1,13 @@
 """At which precision a network runs, settled where the job runs.
 
 torch computes in bfloat16 on every processor, but without instructions for it one 3-D convolution
-takes 5 to 140 times as long as in float32 (pytorch issues 118499, 146508, 183815). AVX512-BF16
-alone, without AMX, made training steps and inference a quarter to three quarters slower than
-float32 (docs/results.md), since values are converted back and forth around its few instructions.
+takes 5 to 140 times as long as in float32 (pytorch issues 118499, 146508, 183815). With AVX512-BF16
+alone, without AMX, our networks took longer in bfloat16 than in float32 (docs/results.md), though
+one convolution takes less.
 """
 
 import logging
+import os
 import time
 from contextlib import AbstractContextManager
 from typing import Literal
@@ -34,7 +35,7 @@ def settled(wanted: Precision, device: torch.device) -> Exact:
     where, fast = instructions(device), bfloat16_is_fast(device)
     if wanted == "auto":
         chosen: Exact = "bfloat16" if fast else "float32"
-        LOG.info("precision: %s, the faster one on %s", chosen, where)
+        LOG.info("precision: %s, chosen for %s", chosen, where)
     else:
         chosen = wanted
         LOG.info("precision: %s, as the settings say, on %s", chosen, where)
@@ -55,7 +56,7 @@ def settled(wanted: Precision, device: torch.device) -> Exact:
 
 
 def bfloat16_is_fast(device: torch.device) -> bool:
-    """Whether torch computes faster in bfloat16 than in float32 on the device."""
+    """True where networks run faster in bfloat16 than in float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= AMPERE
     has = torch.cpu.get_capabilities()
@@ -66,12 +67,15 @@ def bfloat16_is_fast(device: torch.device) -> bool:
 
 def of_bfloat16() -> list[str]:
     """The instructions for bfloat16 that torch uses on an x86 processor."""
-    # oneDNN obeys ONEDNN_MAX_CPU_ISA, and calls every AVX512 fit; cpuinfo knows the instructions
+    # oneDNN calls every AVX512 fit, and obeys ONEDNN_MAX_CPU_ISA; cpuinfo knows the instructions
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return []
     has = torch.cpu.get_capabilities()
-    names = {"avx512_bf16": "bfloat16", "amx_bf16": "AMX"}
-    return [name for key, name in names.items() if has.get(key)]
+    most = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
+    found = ["bfloat16"] if has.get("avx512_bf16") else []
+    if has.get("amx_bf16") and (most in ("", "ALL", "DEFAULT") or "AMX" in most):
+        found.append("AMX")
+    return found
 
 
 def instructions(device: torch.device) -> str:

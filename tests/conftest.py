@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # By what they take, the longest first, so that processes that share the files end at about the same
-# time. The first three need the chain late, which one process makes and the others wait for.
+# time. One process makes the chain and others wait for it: the first three need it late or never.
 LONGEST = (
     "conda", "demo", "slurm", "workflow", "images_workflow", "rerun", "interruption", "refusals",
     "style", "security", "elsewhere", "addresses", "train",

@@ -1,4 +1,4 @@
-"""The demo as `make demo` runs it: it learns, and it is the training that does it."""
+"""The demo of `make demo`: it learns, and it is the training that does it."""
 
 from pathlib import Path
 from typing import Any

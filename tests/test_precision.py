@@ -53,7 +53,10 @@ def test_auto_on_processors(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: onednn)
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     assert precision.settled("auto", CPU) == expected
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")  # of which oneDNN says yes, too
+    assert "AMX" not in precision.instructions(CPU)
 
 
 @pytest.mark.parametrize(("capability", "expected"), [((7, 5), "float32"), ((9, 0), "bfloat16")])
@@ -77,6 +80,8 @@ def test_bfloat16_that_is_asked_for_where_it_is_slow(
     assert precision.settled("bfloat16", CPU) == "bfloat16"
     assert "one convolution takes 8.0 times as long as in float32" in caplog.text
     caplog.clear()
+    took[torch.bfloat16] = 0.4
+    assert precision.settled("bfloat16", CPU) == "bfloat16"
     assert precision.settled("float32", CPU) == "float32"
     assert "slow" not in caplog.text
 
@@ -114,7 +119,7 @@ def test_the_choice_is_written_down_and_does_not_follow_a_saved_training(
     kept = tmp_path / "ledger/train.json"
     arguments = training(tmp_path, volume)
     assert train(["--ledger", str(kept), *arguments]) == 0
-    assert caplog.messages[1].startswith("precision: float32, the faster one on")
+    assert caplog.messages[1].startswith("precision: float32, chosen for")
     with (tmp_path / "h.csv").open() as stream:
         assert {row["precision"] for row in csv.DictReader(stream)} == {"float32"}
     entry = json.loads(kept.read_text())
@@ -137,7 +142,7 @@ def test_the_choice_is_written_down_and_does_not_follow_a_saved_training(
     monkeypatch.setattr(precision, "bfloat16_is_fast", lambda device: True)
     caplog.clear()
     assert train(arguments) == 0
-    assert caplog.messages[1].startswith("precision: bfloat16, the faster one on")
+    assert caplog.messages[1].startswith("precision: bfloat16, chosen for")
     assert (
         "the saved state is of a training in float32, and this one is in bfloat16; to go on with "
         "that, set train.precision: float32: training starts afresh"
@@ -183,4 +188,4 @@ def test_a_processor_with_avx2_alone(tmp_path: Path, stage: str) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     second = done.stderr.splitlines()[1]
-    assert "precision: float32, the faster one on AVX2" in second
+    assert "precision: float32, chosen for AVX2" in second

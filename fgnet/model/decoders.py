@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from fgnet.model.convolution import Conv3d
@@ -30,25 +31,17 @@ class CoarseDecoder(nn.Module):
 
 
 class RefinedDecoder(nn.Module):
-    """A_r: the encoder's maps, from the coarsest up, to affinities at full resolution.
-
-    A coarser map is projected on its own small grid, resampled and added to the finer one, as in
-    Lee et al. 2017 (arXiv 1706.00120): its channels never meet a 3x3x3 kernel on the large grid.
-    """
+    """A_r: the encoder's maps, from the coarsest up, to affinities at full resolution."""
 
     def __init__(self, filters: Sequence[int], outputs: int) -> None:
         super().__init__()
-        self.project = nn.ModuleList(
-            Conv3d(coarse, fine, 1, bias=False) for fine, coarse in pairwise(filters)
-        )
-        self.up = nn.ModuleList(Residual(fine, fine) for fine in filters[:-1])
+        self.up = nn.ModuleList(Residual(fine + coarse, fine) for fine, coarse in pairwise(filters))
         self.head = Conv3d(filters[0], outputs, 1)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Maps (B, filters[i], D_i, H_i, W_i), finest first -> logits (B, outputs, D, H, W)."""
         x = maps[-1]
-        steps = zip(list(self.project)[::-1], list(self.up)[::-1], maps[-2::-1], strict=True)
-        for project, up, skip in steps:
-            x = up(skip + resize(project(x), skip))
+        for up, skip in zip(list(self.up)[::-1], maps[-2::-1], strict=True):
+            x = up(torch.cat([skip, resize(x, skip)], dim=1))
         out: Tensor = self.head(x)
         return out

@@ -118,7 +118,7 @@ class Sam2Encoder(nn.Module):
 def build_trunk(settings: Sam2) -> nn.Module:
     """The package's Hiera trunk for a version and size, with random weights.
 
-    It attends as the package's own does, but without the work on padding.
+    It attends as the package's own does, without the padding of maps smaller than a window.
     """
     from hydra.utils import instantiate  # slow to import and needed here alone
 

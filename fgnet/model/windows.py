@@ -1,9 +1,9 @@
 """SAM2's windowed attention without the work on padding.
 
-The sam2 package fills a map up to whole windows with zeros. A crop is often smaller than one
+The sam2 package fills a map up to whole windows with zeros. A crop's map is often smaller than one
 window: 8 x 8 tokens in a window of 14 x 14, of which two thirds are padding. All padded tokens
-are alike, so that one of them, weighted by their number, stands for all: the same attention to
-rounding, at the cost of the real tokens.
+are alike. So one of them stands for all, weighted by their number: the same attention to rounding.
+A map of several windows is padded as before. On a GPU this was not timed.
 """
 
 import math
@@ -36,7 +36,7 @@ class Block(MultiScaleBlock):  # type: ignore[misc]
 
 
 def attend(attention: MultiScaleAttention, x: Tensor, padded: int) -> Tensor:
-    """Attention of the tokens (B, H, W, C) of one window that ``padded`` zero tokens fill up."""
+    """Attention within one window: tokens (B, H, W, C), which ``padded`` zero tokens fill up."""
     batch, height, width, channels = x.shape
     tokens = attention.qkv(x).reshape(batch, height * width, 3, attention.num_heads, -1)
     nothing = attention.qkv(x.new_zeros(1, channels)).reshape(1, 1, 3, attention.num_heads, -1)
@@ -59,6 +59,6 @@ def attend(attention: MultiScaleAttention, x: Tensor, padded: int) -> Tensor:
 
 
 def unpadded(trunk: nn.Module) -> None:
-    """Let every block of a Hiera trunk do without padding; parameters stay as they are."""
+    """Let the blocks of a Hiera trunk do without padding; parameters stay as they are."""
     for block in trunk.blocks:  # type: ignore[union-attr]
         block.__class__ = Block

@@ -32,9 +32,8 @@ class Inference(Section):
     )
     precision: Precision = Field(
         "auto",
-        description="Of the network's computations. auto: bfloat16 where the GPU or the processor "
-        "has instructions for it, else float32, chosen where the job runs; docs/train.md says "
-        "which do.",
+        description="Of the network's computations. auto: bfloat16 on GPUs and processors that are "
+        "faster in it, else float32, chosen where the job runs; docs/train.md says which are.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="auto takes a GPU when there is one."

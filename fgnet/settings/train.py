@@ -114,7 +114,7 @@ class Training(Section):
         "adamw",
         description="AdamW; or Adam as the field sets it since SuperHuman's code: eps 0.01 and "
         "amsgrad, weight decay added to the gradient; or Muon for weights, AdamW for the rest and "
-        "for the SAM encoder.",
+        "for the SAM encoder, prompt layers apart.",
     )
     learning_rate: float = Field(1e-4, gt=0, description="Learning rate.")
     sam2_learning_rate: float = Field(
@@ -136,9 +136,8 @@ class Training(Section):
     )
     precision: Precision = Field(
         "auto",
-        description="Of the network's computations. auto: bfloat16 where the GPU or the processor "
-        "has instructions for it, else float32, chosen where the job runs; docs/train.md says "
-        "which do.",
+        description="Of the network's computations. auto: bfloat16 on GPUs and processors that are "
+        "faster in it, else float32, chosen where the job runs; docs/train.md says which are.",
     )
     compile: bool = Field(
         False,

@@ -1,18 +1,18 @@
 """Muon: an optimizer that moves a layer alike in all directions (Jordan et al. 2024).
 
-The momentum of a weight matrix is replaced by the nearest matrix with orthogonal rows or columns,
-found by five steps of a Newton-Schulz iteration with the published coefficients
+The momentum of a weight matrix is replaced by nearly the nearest matrix with orthogonal rows or
+columns. Five steps of a Newton-Schulz iteration with the published coefficients find it
 (kellerjordan.github.io/posts/muon). It is scaled to the size of AdamW's steps (Liu et al. 2025,
-arXiv 2502.16982), so that one learning rate serves both. torch's own takes no kernels of a
+arXiv 2502.16982), so that one learning rate serves both. torch's own Muon takes no kernels of a
 convolution, and iterates in bfloat16, which is slow on many processors.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 MOMENTUM = 0.95
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -27,7 +27,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(groups, {"weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+    def step(self) -> None:  # type: ignore[override]
         """Move every weight that has a gradient."""
         for group in self.param_groups:
             rate = group["lr"]
@@ -47,7 +47,7 @@ class Muon(torch.optim.Optimizer):
 def orthogonal(matrix: Tensor) -> Tensor:
     """Nearly the matrix (n, m) with the same singular vectors and singular values of 1.
 
-    The iteration leaves the values between 0.7 and 1.2.
+    The values come out between 0.68 and 1.2, those below 0.15 % of the matrix's norm smaller.
     """
     tall = matrix.shape[0] > matrix.shape[1]
     x = (matrix.T if tall else matrix).float()
@@ -89,8 +89,3 @@ class Together:
         """The opposite of :meth:`state_dict`."""
         for one, its in zip(self.optimizers, state["optimizers"], strict=True):
             one.load_state_dict(its)
-
-
-def is_matrix(weight: nn.Parameter) -> bool:
-    """Whether a weight maps several numbers to several: no bias, scale or embedding of one."""
-    return weight.dim() > 1 and min(len(weight), weight[0].numel()) > 1

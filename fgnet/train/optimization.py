@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from fgnet.settings.train import Training
-from fgnet.train.muon import Muon, Together, is_matrix
+from fgnet.train.muon import Muon, Together
 
 # parameters with a learning rate of their own: an encoder's, but for what was put into it
 ENCODER = re.compile(r"(sam2\.)?encoder\.(?!.*\bprompt\.)")
@@ -27,19 +27,30 @@ def optimizer(network: nn.Module, settings: Training) -> torch.optim.Optimizer |
     encoder = groups(sam2, settings.sam2_learning_rate)
     if settings.optimizer == "muon":
         # AdamW for what is no matrix, and for an encoder, which AdamW has trained before
-        matrices = [p for p in rest if is_matrix(p)]
-        others = [p for p in rest if not is_matrix(p)]
+        turned = {id(p) for p in matrices(network)}
+        by_muon = groups([p for p in rest if id(p) in turned], settings.learning_rate)
+        by_adamw = groups([p for p in rest if id(p) not in turned], settings.learning_rate)
+        each: list[tuple[Any, list[dict[str, Any]]]] = [
+            (torch.optim.AdamW, encoder + by_adamw), (Muon, by_muon)
+        ]  # fmt: skip
         return Together(
-            Muon(groups(matrices, settings.learning_rate), settings.weight_decay),
-            torch.optim.AdamW(
-                encoder + groups(others, settings.learning_rate), weight_decay=settings.weight_decay
-            ),
+            *(of(some, weight_decay=settings.weight_decay) for of, some in each if some)
         )
     both = encoder + groups(rest, settings.learning_rate)
     if settings.optimizer == "adam":
         # as weih527/SuperHuman
         return torch.optim.Adam(both, eps=0.01, weight_decay=settings.weight_decay, amsgrad=True)
     return torch.optim.AdamW(both, weight_decay=settings.weight_decay)
+
+
+def matrices(network: nn.Module) -> list[nn.Parameter]:
+    """Weights that map several numbers to several: no biases, scales or depthwise kernels."""
+    return [
+        p
+        for module in network.modules()
+        for p in module.parameters(recurse=False)
+        if p.dim() > 1 and min(len(p), p[0].numel()) > 1 and getattr(module, "groups", 1) == 1
+    ]
 
 
 def rate(settings: Training, step: int, progress: float) -> float:
