@@ -76,7 +76,7 @@ def test_an_official_checkpoint_goes_around_the_prompts(tmp_path: Path) -> None:
     crop = torch.rand(1, 3, 1, 64, 64)  # of colour
     images = (crop[:, :, 0] - encoder.mean) / encoder.std
     for ours, theirs in zip(encoder(crop), whole.image_encoder.trunk(images), strict=True):
-        assert torch.equal(ours[:, :, 0], theirs)
+        torch.testing.assert_close(ours[:, :, 0], theirs, atol=1e-5, rtol=1e-4)
 
 
 def test_every_node_is_fed_by_every_scale() -> None:

@@ -92,6 +92,8 @@ FAMILIES = {
 def test_an_environment_holds_what_its_stages_import(family: str) -> None:
     environment = yaml.safe_load((ROOT / f"envs/{family}.yaml").read_text())
     pins = {pin.split("==")[0] for pin in environment["dependencies"][-1]["pip"]}
+    if (later := ROOT / f"envs/{family}.post-deploy.sh").exists():
+        pins |= set(re.findall(r"(\w+)==", later.read_text()))
     pages = ROOT.glob("notebooks/*.ipynb") if family == "report" else ()
     read = {path for notebook in pages for path in sources("report", "page", notebook)}
     read |= {PACKAGE / f"{name}.py" for name in ASIDE}
