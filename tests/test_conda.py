@@ -70,8 +70,18 @@ def conda(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         **{
             name: value
             for name, value in os.environ.items()
-            # where the packages of this machine come from, and how threads wait
-            if name in ("HOME", "OMP_NUM_THREADS", "OMP_WAIT_POLICY") or name.startswith("PIP_")
+            # where the packages of this machine come from, how threads wait, and the instruction
+            # set of a processor that is held back
+            if name
+            in (
+                "HOME",
+                "OMP_NUM_THREADS",
+                "OMP_WAIT_POLICY",
+                "ONEDNN_MAX_CPU_ISA",
+                "ATEN_CPU_CAPABILITY",
+                "MKL_ENABLE_INSTRUCTIONS",
+            )
+            or name.startswith("PIP_")
         },
         "PATH": os.pathsep.join([str(front(folder / "front")), "/usr/bin", "/bin"]),
         "CONDA_FRONT": str(folder / "front"),

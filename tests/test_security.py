@@ -104,7 +104,7 @@ def test_every_field_of_a_command_is_quoted_or_a_number() -> None:
 
 
 STUB = """
-python() { printf '%s\\0' "$@" $'\\1' >> called; }
+python() { printf '%s\\0' $# "$@" >> called; }
 tee() { cat > /dev/null; }
 """
 VARIABLES = {"FGNET_BATCH": "-1 *", "FGNET_SAVE_SECONDS": "$(touch pwned)",
@@ -119,7 +119,13 @@ def ran(script: str, folder: Path) -> list[list[str]]:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     with (folder / "called").open(newline="") as file:
-        return [call.split("\0") for call in file.read().split("\0\x01\0")[:-1]]
+        words = file.read().split("\0")[:-1]
+    calls = []
+    while words:
+        count = 1 + int(words[0])
+        calls.append(words[1:count])
+        words = words[count:]
+    return calls
 
 
 def expected(command: str, known: dict[str, Any]) -> list[str]:
