@@ -178,7 +178,7 @@ class Noise:
     def plane(self, z: float) -> Floats:
         """The noise (y, x) at a height z in nm.
 
-        Not as a product of matrices, which each processor rounds otherwise: a seed is one volume.
+        A product of matrices is rounded differently on each processor, and a seed is one volume.
         """
         low, part = divmod(max(z, 0.0) / self.spacing[0], 1.0)
         plane = _between(self.grid[int(low)], self.grid[int(low) + 1], np.float32(part))
