@@ -42,6 +42,11 @@ RAN = {
     "report_data", "report_train", "report_segment", "report_evaluate", "report_provenance",
     "report", "report_crate", "export_folder", "export_file", "export_skeletons", "export_state",
 }  # fmt: skip
+# how threads wait, and the instruction set of a processor that is held back
+KEPT = {
+    "HOME", "OMP_NUM_THREADS", "OMP_WAIT_POLICY",
+    "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS",
+}  # fmt: skip
 NO_CODE = shutil.ignore_patterns(".*", "results", "__pycache__")
 ACTIVATE = """# sourced by Snakemake: activate PREFIX
 export CONDA_PREFIX="$1"
@@ -70,18 +75,8 @@ def conda(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         **{
             name: value
             for name, value in os.environ.items()
-            # where the packages of this machine come from, how threads wait, and the instruction
-            # set of a processor that is held back
-            if name
-            in (
-                "HOME",
-                "OMP_NUM_THREADS",
-                "OMP_WAIT_POLICY",
-                "ONEDNN_MAX_CPU_ISA",
-                "ATEN_CPU_CAPABILITY",
-                "MKL_ENABLE_INSTRUCTIONS",
-            )
-            or name.startswith("PIP_")
+            # and where the packages of this machine come from
+            if name in KEPT or name.startswith("PIP_")
         },
         "PATH": os.pathsep.join([str(front(folder / "front")), "/usr/bin", "/bin"]),
         "CONDA_FRONT": str(folder / "front"),

@@ -196,10 +196,10 @@ def test_an_official_checkpoint_gives_the_packages_own_features(tmp_path: Path, 
     network = build(fgnet(sam2=Sam2(size="tiny", mode=mode)), 3).eval()
     load_official(network, path)
     encoder = network.get_submodule("sam2.encoder")
-    crop = torch.rand(1, 1, 2, 64, 64)
+    crop = torch.rand(1, 1, 2, 224, 224)  # whole windows, where not even rounding differs
     images = (crop[0, 0, :, None].expand(-1, 3, -1, -1) - encoder.mean) / encoder.std
     for ours, theirs in zip(encoder(crop), whole.image_encoder.trunk(images), strict=True):
-        torch.testing.assert_close(ours[0].transpose(0, 1), theirs, atol=1e-5, rtol=1e-4)
+        assert torch.equal(ours[0].transpose(0, 1), theirs)
 
 
 @pytest.mark.parametrize("height, width", [(32, 32), (96, 160), (192, 192), (224, 64), (256, 256)])
