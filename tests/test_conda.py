@@ -1,8 +1,9 @@
 """The chain in conda environments, from nothing but what environment.yml makes.
 
-tests/conda answers for conda, from a channel that holds this interpreter and pip. What this shows:
+tests/conda answers for conda, from a channel that holds this interpreter and pip. This shows
 Snakemake's part, that environment files are read as conda reads them, that pip's pins fit together,
-and that each environment holds all that its jobs load. What it does not: conda-forge itself.
+and that each environment holds all that its jobs load. It does not show conda-forge itself, and
+files of packages are links to those of the environment that these tests run in.
 """
 
 import json
@@ -47,7 +48,8 @@ KEPT = {
     "HOME", "OMP_NUM_THREADS", "OMP_WAIT_POLICY",
     "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS",
 }  # fmt: skip
-NO_CODE = shutil.ignore_patterns(".*", "results", "__pycache__")
+# what Numba compiled for the chain without conda stays with its sources
+NO_CODE = shutil.ignore_patterns(".*", "results", "*.pyc")
 ACTIVATE = """# sourced by Snakemake: activate PREFIX
 export CONDA_PREFIX="$1"
 export PATH="$1/bin:$PATH"

@@ -187,5 +187,6 @@ def test_a_processor_with_avx2_alone(tmp_path: Path, stage: str) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    second = done.stderr.splitlines()[1]
-    assert "precision: float32, chosen for AVX2" in second
+    # a slow machine says in between what is under way
+    lines = [line for line in done.stderr.splitlines() if "under way" not in line]
+    assert "precision: float32, chosen for AVX2" in lines[1]

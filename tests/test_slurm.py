@@ -16,6 +16,7 @@ from cluster import Cluster, missing, run
 ROOT = Path(__file__).parent.parent
 TINY: dict[str, Any] = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
 STEPS = 40
+HANGS = 1200  # seconds; the tests beside it share the processor with its jobs
 CONFIG = {
     "volumes": {name: TINY["volumes"][name] for name in ("train", "whole", "test")},
     "train": TINY["train"] | {
@@ -108,7 +109,7 @@ def submit(cluster: Cluster, folder: Path, killer: Killer, *options: str) -> Run
             command(folder, *options), cwd=folder, stdout=file, stderr=subprocess.STDOUT
         )
     try:
-        end = time.monotonic() + 400
+        end = time.monotonic() + HANGS
         while process.poll() is None and time.monotonic() < end:
             killer(cluster.jobs()[before:])
             time.sleep(0.3)

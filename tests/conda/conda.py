@@ -1,8 +1,9 @@
 """What Snakemake asks of conda, answered by rattler's solver and installer.
 
 Snakemake 9 calls ``conda info``, ``--version``, ``config --get``, ``env create`` and ``clean``.
-Channels are folders below ``$CONDA_CHANNEL_ALIAS``, packages are kept in ``$CONDA_PKGS_DIRS``. Each
-environment gets :mod:`witness` besides.
+Channels are folders below ``$CONDA_CHANNEL_ALIAS``, packages are kept in ``$CONDA_PKGS_DIRS``. Of
+pip's pins, :mod:`wheels` links what the environment of these tests holds. Each environment gets
+:mod:`witness` besides.
 """
 
 import argparse
@@ -18,6 +19,9 @@ from typing import Any
 import yaml
 from rattler import Channel, ChannelConfig, ChannelPriority, VirtualPackage, install, solve
 from rattler.platform import Platform
+
+sys.path.insert(0, str(Path(__file__).parent))
+from wheels import link
 
 ANSWERS = {
     ("--version",): "conda 24.7.1",
@@ -60,9 +64,12 @@ def create(file: Path, prefix: Path) -> None:
     python = prefix / "bin" / "python"
     # the caller's own settings of Python are not those of the environment
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    # of all that is installed, jobs load a small part, which Python compiles then
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--no-compile", "-r", str(listed)]
-    subprocess.run(pip, check=True, env=clean)
+    if lacking := link(by_pip, prefix):
+        # of all that is installed, jobs load a small part, which Python compiles then
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--no-compile", *lacking]
+        subprocess.run(pip, check=True, env=clean)
+    # ends with an error where two packages do not fit together, or one lacks another
+    subprocess.run([str(python), "-m", "pip", "check"], check=True, env=clean, stdout=2)
     (packages,) = prefix.glob("lib/python*/site-packages")
     shutil.copy(Path(__file__).with_name("witness.py"), packages / "sitecustomize.py")
 
