@@ -53,16 +53,11 @@ def around(affinities: Bytes) -> tuple[Heights, Bytes]:
     return heights, lowest
 
 
-@njit(cache=True, nogil=True)
 def padded(labels: Labels) -> Labels:
     """Labels with a border of OUTSIDE."""
-    depth, height, width = labels.shape
-    out = np.full((depth + 2, height + 2, width + 2), OUTSIDE, np.int32)
-    out[1:-1, 1:-1, 1:-1] = labels
-    return out
+    return np.pad(labels, 1, constant_values=OUTSIDE)
 
 
-@njit(cache=True, nogil=True)
 def flood(heights: Heights, labels: Labels) -> None:
     """Grow labels over voxels of label 0, always into the lowest that is beside one, in place.
 
@@ -76,9 +71,14 @@ def flood(heights: Heights, labels: Labels) -> None:
     """
     row, section = labels.shape[2], labels.shape[1] * labels.shape[2]
     steps = np.array([-1, 1, -row, row, -section, section])
-    height, label = heights.ravel(), labels.ravel()
+    height, label = heights.reshape(-1), labels.reshape(-1)
     seeds = np.flatnonzero(label > 0)
-    seeds = seeds[np.argsort(height[seeds], kind="mergesort")]
+    _flood(height, label, seeds[np.argsort(height[seeds], kind="stable")], steps)
+
+
+@njit(cache=True, nogil=True)
+def _flood(height, label, seeds, steps):  # type: ignore[no-untyped-def]
+    """The loops of :func:`flood` over flat arrays; seeds are sorted by their height."""
     # a voxel not yet reached shows its height, so that one look at memory tells all of it
     for voxel in range(label.size):
         if label[voxel] == 0:

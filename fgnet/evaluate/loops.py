@@ -105,8 +105,9 @@ def touching(
                     one = fragments[z, y - 1] if y else before[1][z]
                     its = truth[z, y - 1] if y else truth_before[1][z]
                 else:
-                    there[0], there[1:] = before[2][z, y], here[:-1]
-                    other[0], other[1:] = truth_before[2][z, y], known[:-1]
+                    there[0], other[0] = before[2][z, y], truth_before[2][z, y]
+                    for x in range(1, width):  # slices take Numba seconds longer to compile
+                        there[x], other[x] = here[x - 1], known[x - 1]
                     one, its = there, other
                 same, changes = differing(one, here, its, known, places)
                 inside[0] += same
