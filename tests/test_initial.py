@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from functools import cache
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ NETWORKS: list[dict[str, Any]] = [
 PRINT_DIGESTS = "import test_initial; print(test_initial.digests())"
 
 
+@cache
 def digests(seed: int = 3) -> list[str]:
     """A checksum of the random weights of each network."""
     found = []

@@ -518,6 +518,10 @@ def test_a_training_outlives_its_workflow(tmp_path: Path) -> None:
     assert (tmp_path / target).exists() and not saved.exists()
 
 
+# profiles/default lets one job have the GPU, and these have none
+TWO_AT_A_TIME = ("--resources", "gpu=2", "--set-threads", "train=1", "infer_shard=1")
+
+
 def shrunk(name: str) -> dict[str, Any]:
     """A shipped config of phantoms with tiny ones, and two steps of training."""
     config: dict[str, Any] = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
@@ -546,7 +550,7 @@ def test_the_ablation_gives_a_row_for_every_switch(tmp_path: Path) -> None:
     config = shrunk("ablation")
     config["train"]["models"]["mala"]["network"]["filters"] = [3, 6, 12, 24]
     page = "results/report/evaluate.html"
-    status, text = snakemake(tmp_path, config, page)
+    status, text = snakemake(tmp_path, config, page, *TWO_AT_A_TIME)
     assert status == 0, text
     found = models_of((tmp_path / page).read_text())
     assert set(found) >= set(config["train"]["models"])
@@ -564,7 +568,7 @@ def test_the_three_systems_and_a_unet_learn_from_one_volume(tmp_path: Path) -> N
     """config/compare.yaml with tiny volumes and two steps; all else as it is shipped."""
     config = shrunk("compare")
     page = "results/report/evaluate.html"
-    status, text = snakemake(tmp_path, config, page)
+    status, text = snakemake(tmp_path, config, page, *TWO_AT_A_TIME)
     assert status == 0, text
     found = models_of((tmp_path / page).read_text())
     assert set(found) >= {"fgnet", "polyp", "masg", "unet"}
