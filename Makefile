@@ -4,8 +4,10 @@ PYTHON ?= python3
 CORES ?= 2
 SAM2 = sam2==1.1.0
 MASK_SCORES = pysodmetrics==1.4.2
-# Python compiles a module at its first import, and few of all that is installed are imported
+# Compiled at once and on all cores, not by pip: jobs would compile what they load, and again at every
+# start where PYTHONDONTWRITEBYTECODE is set. The rest is what nobody loads.
 PIP = -m pip install --quiet --no-compile
+COMPILE = -m compileall -q -j $(CORES) -x 'transformers/models|/tests?/|/testing/'
 # files in the order of tests/conftest.py, the longest first; a process more than cores, as a third of
 # the tests' time is waiting
 PYTEST = .venv/bin/python -m pytest -n $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
@@ -38,6 +40,7 @@ docs: .venv/installed
 	.venv/bin/python $(PIP) $$(grep '^torch==' requirements.txt); \
 	.venv/bin/python $(PIP) -r requirements.txt; \
 	SAM2_BUILD_CUDA=0 .venv/bin/python $(PIP) --no-build-isolation --no-deps $(SAM2); \
+	.venv/bin/python $(COMPILE) .venv/lib fgnet; \
 	set +x; echo "Installed in $$(($$(date +%s) - start)) s"
 	touch $@
 
@@ -45,12 +48,14 @@ docs: .venv/installed
 .venv/tests-installed: .venv/installed requirements-test.txt Makefile
 	.venv/bin/python $(PIP) -r requirements-test.txt
 	.venv/bin/python $(PIP) --no-deps $(MASK_SCORES)
+	.venv/bin/python $(COMPILE) .venv/lib
 	touch $@
 
 # centre lines are drawn by GPL programs, which stay apart from everything that imports fgnet's rest
 .venv-skeletons/installed: requirements-skeletons.txt
 	$(PYTHON) -m venv .venv-skeletons
 	.venv-skeletons/bin/python $(PIP) -r requirements-skeletons.txt
+	.venv-skeletons/bin/python $(COMPILE) .venv-skeletons/lib
 	touch $@
 
 clean:
