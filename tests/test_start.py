@@ -1,5 +1,6 @@
 """Jobs that do little import little, and a checkpoint is read without torch as with it."""
 
+import importlib.util
 import json
 import pickle
 import subprocess
@@ -55,6 +56,14 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
     )  # fmt: skip
     return path
+
+
+@pytest.mark.parametrize("name", ["torch", "torch._dynamo", "snakemake.cli", "numba", "matplotlib"])
+def test_what_jobs_load_is_compiled_when_it_is_installed(name: str) -> None:
+    """Where PYTHONDONTWRITEBYTECODE is set, each job would compile it again."""
+    found = importlib.util.find_spec(name)
+    assert found is not None and found.cached is not None
+    assert Path(found.cached).is_file()
 
 
 def imported(folder: Path, module: str, *arguments: str) -> set[str]:
