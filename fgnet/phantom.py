@@ -35,7 +35,7 @@ from fgnet.silence import doing
 CYTOPLASM, MEMBRANE, MATRIX, CRISTA, LUMEN = 168.0, 70.0, 104.0, 74.0, 190.0
 VESICLE = 40.0  # outer diameter in nm
 SECTIONS_AT_ONCE = 8
-UNSEEN = -13.0  # nm: so far outside a mitochondrion nothing of it is drawn
+UNSEEN = -13.0  # nm: a mitochondrion's membrane, 9 deep, and half of its soft edge end here
 BLOCK = 4  # voxels between the places that are looked up first
 
 
@@ -153,10 +153,10 @@ class _Painter:
         return np.where(host, np.minimum(depth, free), outside).astype(np.float32)
 
     def _least_power(self, z: float) -> Points:
-        """What no power distance (y, x) to a mitochondrion, in nm², is below.
+        """A lower bound (y, x) of the power distance to every mitochondrion, in nm².
 
-        From place to place the distance in four axes (:class:`Weighted`) changes by no more than
-        the step, so that of a block's centre bounds those of its voxels.
+        The distance in four axes (:class:`Weighted`) changes by no more than the step from place
+        to place. So the distance of a block's centre bounds the distances of its voxels.
         """
         assert self.mitochondria is not None
         size, shape = np.array(self.settings.voxel_size[1:]), self.settings.shape[1:]

@@ -71,7 +71,8 @@ def flood(heights: Heights, labels: Labels) -> None:
     """
     row, section = labels.shape[2], labels.shape[1] * labels.shape[2]
     steps = np.array([-1, 1, -row, row, -section, section])
-    height, label = heights.reshape(-1), labels.reshape(-1)
+    # a copy of the labels would be grown and lost
+    height, label = heights.reshape(-1), labels.reshape(-1, copy=False)
     seeds = np.flatnonzero(label > 0)
     _flood(height, label, seeds[np.argsort(height[seeds], kind="stable")], steps)
 
