@@ -9,16 +9,17 @@ from scipy import ndimage
 from skimage.measure import label
 
 from fgnet.errors import InputError
-from fgnet.phantom import phantom
+from fgnet.phantom import _Painter, phantom
 from fgnet.settings.phantom import Phantom
 
+# thin neurites, so that a volume this small still holds a crowd of them
+SETTINGS = Phantom(shape=(16, 112, 112), calibre=150, seed=0)
 BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "phantom.py"
 
 
 @pytest.fixture(scope="module")
 def volume():
-    # thin neurites, so that a volume this small still holds a crowd of them
-    return phantom(Phantom(shape=(16, 112, 112), calibre=150, seed=0))
+    return phantom(SETTINGS)
 
 
 def test_a_seed_gives_one_volume_and_another_seed_another():
@@ -48,6 +49,16 @@ def test_membranes_are_darker_than_what_they_enclose(volume):
         # a line of finite width: already half dark beside the border, back to grey further off
         beside = ndimage.distance_transform_edt(~border) == 1
         assert section[border].mean() < section[beside].mean() < section[inner].mean()
+
+
+def test_blocks_without_mitochondria_are_left_out_and_no_voxel_changes(volume, monkeypatch):
+    def drawn(power):
+        everywhere = np.full((112, 112), power)
+        monkeypatch.setattr(_Painter, "_least_power", lambda painter, z: everywhere)
+        return phantom(SETTINGS)[0]
+
+    assert np.array_equal(drawn(-np.inf), volume[0])
+    assert not np.array_equal(drawn(np.inf), volume[0])  # it has mitochondria to lose
 
 
 def chord(labels, axis, nm):

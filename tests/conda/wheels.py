@@ -76,7 +76,6 @@ def place(one: Distribution, prefix: Path) -> None:
         target = Path(os.path.normpath(packages / file))
         if target.exists() or not source.exists():
             continue
-        target.parent.mkdir(parents=True, exist_ok=True)
         if target.parent == prefix / "bin":
             # it begins with the path of its Python
             own, other = (str(path).encode() for path in (source.parent, target.parent))
