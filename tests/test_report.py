@@ -483,23 +483,23 @@ def test_segment_page(files: dict[str, Path], tmp_path: Path) -> None:
 def test_a_page_of_a_thousand_neurons_in_large_noisy_sections(tmp_path: Path) -> None:
     """Pictures as large as the config allows, of noise, which no format makes smaller: fewer
     sections are shown, and the page stays below its limit. Places lead to the viewer."""
-    shape = (32, 512, 512)
+    shape = (16, 1024, 1024)
     random = np.random.default_rng(0)
     z, y, x = np.ogrid[: shape[0], : shape[1], : shape[2]]
-    truth = np.broadcast_to(1 + y // 16 * 32 + x // 16, shape).astype(np.uint32)
+    truth = np.broadcast_to(1 + y // 32 * 32 + x // 32, shape).astype(np.uint32)
     truth[truth > 1000] = 0
-    fragments = 1 + (z // 16 * 64 + y // 8) * 32 + x // 16
+    fragments = 1 + (z // 8 * 64 + y // 16) * 32 + x // 32
     raw = random.integers(0, 256, shape, np.uint8)
     maps = np.zeros((3, *shape), np.uint8)
-    middle = (..., slice(128, 384), slice(128, 384))
-    maps[middle] = random.integers(0, 256, (3, 32, 256, 256), np.uint8)
+    middle = (..., slice(256, 768), slice(256, 768))
+    maps[middle] = random.integers(0, 256, (3, 16, 512, 512), np.uint8)
     files = write_scene(tmp_path, raw, truth, fragments.astype(np.uint32), maps)
     with h5py.File(files["segmentation"], "a") as file:
         merges = np.stack([np.arange(1, 400), np.arange(2, 401)], 1).astype(np.uint32)
         segmentation.write_merges(file, [0.5], merges, [len(merges)])
     listed = Path(entry(tmp_path, "s", [3, 0.5, 4], 1000)["neurons"])
     content = scores.read(listed, scores.Neurons)
-    boxes = [((0, n // 32 * 16, n % 32 * 16), (31, n // 32 * 16 + 15, n % 32 * 16 + 15))
+    boxes = [((0, n // 32 * 32, n % 32 * 32), (15, n // 32 * 32 + 31, n % 32 * 32 + 31))
              for n in range(1000)]  # fmt: skip
     found = [one.model_copy(update={"low": low, "high": high})
              for one, (low, high) in zip(content.neurons, boxes, strict=True)]  # fmt: skip
