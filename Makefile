@@ -42,6 +42,7 @@ docs: .venv/installed
 	.venv/bin/python $(PIP) -r requirements.txt; \
 	SAM2_BUILD_CUDA=0 .venv/bin/python $(PIP) --no-build-isolation --no-deps $(SAM2); \
 	.venv/bin/python $(COMPILE) .venv/lib fgnet || true; \
+	PYTHONPATH=. .venv/bin/python envs/compiled.py; \
 	set +x; echo "Installed in $$(($$(date +%s) - start)) s"
 	touch $@
 

@@ -9,6 +9,7 @@ import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ import torch
 from chain import ROOT
 
 from fgnet import checkpoint, joined, pickled, volume
+from fgnet.agglomerate import flood, hierarchy, regions, seeds
 from fgnet.errors import InputError
+from fgnet.evaluate import loops as counted
 from fgnet.model.build import build
 from fgnet.settings.network import SuperHumanNetwork
 
@@ -76,6 +79,17 @@ def test_installation_compiles_what_jobs_load(name: str) -> None:
         if not Path(importlib.util.cache_from_source(str(one))).is_file():
             with pytest.raises(SyntaxError):  # it is for a later Python
                 ast.parse(one.read_bytes())
+
+
+def test_installation_compiles_the_loops_of_both_stages(tmp_path: Path) -> None:
+    """Each loop is called: by a stage, or by another loop, with which it is compiled."""
+    run_path(str(ROOT / "envs/compiled.py"))["run"](tmp_path)
+    modules = (flood, hierarchy, regions, seeds, counted)
+    loops = {name: one for module in modules for name, one in vars(module).items()
+             if hasattr(one, "py_func")}  # fmt: skip
+    by_loops = {name for one in loops.values() for name in one.py_func.__code__.co_names}
+    assert len(loops) > 20
+    assert {name for name, one in loops.items() if not one.signatures} <= by_loops
 
 
 def imported(folder: Path, module: str, *arguments: str) -> set[str]:

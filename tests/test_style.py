@@ -26,7 +26,7 @@ RULES = [
     [
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
-        ["mypy", "--strict", "fgnet"],
+        ["mypy", "--strict", "fgnet", "envs"],
         ["snakefmt", "--check", *RULES],
         ["snakemake", "--lint"],
     ],
