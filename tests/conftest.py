@@ -118,7 +118,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with made.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (made / "finished").exists():
-            status, text = snakemake(made / name, TINY, own=True)
+            status, text = snakemake(made / name, TINY)
             assert status == 0, text
             (made / "finished").touch()
     folder = tmp_path_factory.mktemp("run") / name

@@ -45,7 +45,7 @@ CONFIG: dict[str, Any] = {
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run, in a folder with an awkward name."""
     folder = tmp_path_factory.mktemp("run") / "it's a set; with ä name"
-    status, text = snakemake(folder, CONFIG, own=True)
+    status, text = snakemake(folder, CONFIG)
     assert status == 0, text
     return folder
 

@@ -95,7 +95,7 @@ def volume_file(tmp_path: Path) -> Path:
     return normalized(tmp_path / "v.h5", shape=(12, 48, 40))
 
 
-STRAIGHT = {"steps": 60, "learning_rate": 2e-3, "optimizer": "muon"}
+STRAIGHT = {"steps": 30, "learning_rate": 2e-3, "optimizer": "muon"}
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_a_stopped_training_ends_as_an_uninterrupted_one(
     assert killed or f"{number.name} at step" in text
     assert (stopped / "saved.pt").exists() and not (stopped / "c.pt").exists()
     step = torch.load(stopped / "saved.pt", weights_only=True)["state"]["step"]
-    assert 0 < step < 60
+    assert 0 < step < STRAIGHT["steps"]
     assert train(stopped, volume_file, **changes) == 0
     assert equal(straight / "c.pt", stopped / "c.pt") and equal(straight / "l.pt", stopped / "l.pt")
     assert not (stopped / "saved.pt").exists()
