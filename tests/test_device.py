@@ -19,14 +19,18 @@ echo "GPU 0: NVIDIA Any (UUID: GPU-0)"
 echo "  MIG 1g.10gb Device 0: (UUID: MIG-0)"
 echo "GPU 1: NVIDIA Any (UUID: GPU-1)"
 """
-# a torch with this many GPUs; the job says which of them it took, then goes on until it is told
+# in place of torch, which takes seconds to load, one that sees this many GPUs; the job says which
+# of them it took, then goes on until it is told
 JOB = """
-import sys, types, torch
+import sys, types
+cuda = types.SimpleNamespace(
+    is_available=lambda: True, device_count=lambda: int(sys.argv[1]),
+    get_device_properties=lambda n: types.SimpleNamespace(uuid=f"uuid {n}"),
+    set_device=lambda n: None,
+)
+device = lambda *name: ":".join(map(str, name))
+sys.modules["torch"] = types.SimpleNamespace(cuda=cuda, device=device)
 from fgnet import device
-torch.cuda.is_available = lambda: True
-torch.cuda.device_count = lambda: int(sys.argv[1])
-torch.cuda.get_device_properties = lambda n: types.SimpleNamespace(uuid=f"uuid {n}")
-torch.cuda.set_device = lambda n: None
 chosen = device.choose("auto", int(sys.argv[2]))
 print(chosen, __import__("os").environ["CUDA_VISIBLE_DEVICES"], flush=True)
 sys.stdin.read()

@@ -18,7 +18,6 @@ import pytest
 import torch
 from conftest import ROOT, normalized
 from torch import nn
-from torch._inductor import config as inductor
 
 from fgnet import checkpoint, volume
 from fgnet.affinities import NEAREST, from_labels
@@ -480,6 +479,8 @@ def test_all_twelve_are_learnt(tmp_path: Path, volume_file: Path) -> None:
 def test_a_compiled_network_trains_alike(
     tmp_path: Path, volume_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from torch._inductor import config as inductor  # which takes seconds to load
+
     # what torch compiled for another instruction set would be taken from its cache, and crash
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "compiled"))
     # plain loops, which the compiler does not tune, take half as long to compile

@@ -20,7 +20,8 @@ FORMATS = {
     ".h5": "application/x-hdf5", ".json": "application/json", ".html": "text/html",
     ".md": "text/markdown", ".smk": "text/plain", "": "text/plain", ".yaml": "application/yaml",
     ".sh": "application/x-sh", ".csv": "text/csv", ".ipynb": "application/x-ipynb+json",
-    ".rst": "text/x-rst", ".txt": "text/plain", ".tif": "image/tiff", ".pt": "application/zip",
+    ".py": "text/x-python", ".rst": "text/x-rst", ".txt": "text/plain", ".tif": "image/tiff",
+    ".pt": "application/zip",
 }  # fmt: skip
 Entity = dict[str, Any]
 Ids = list[dict[str, str]]
